@@ -1,0 +1,67 @@
+# Needs Python 3.11 or newer and make; everything else lands in .venv. `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint layout types bench coverage determinism wheel-check format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(STAMP) ## run the panic stop and write its report to build/report
+	$(BIN)/simcore run scenarios/panic_stop.py --report build/report --log candump
+
+test: $(STAMP) ## run all tests (WORKERS=0 for one process; CI=true draws the same examples every time)
+	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8
+
+check: lint layout types ## lint, formatting and types (make -k check: all three even if one fails)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+
+layout: $(STAMP)
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+bench: $(STAMP) ## measure against the alternatives, side by side
+	@set -e; if [ -e benchmarks/run.py ]; then exec $(BIN)/python -m benchmarks.run; fi; \
+	for file in benchmarks/bench_*.py; do \
+	  test -e "$$file" || { echo "bench: expected benchmarks/bench_*.py, found none" >&2; exit 2; }; \
+	  echo "== $$file"; $(BIN)/python -m benchmarks.$$(basename "$$file" .py); done
+
+coverage: $(STAMP) ## run the tests in one process and show what they miss
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage report
+
+determinism: $(STAMP) ## every scenario twice, in unlike processes: the digests must agree
+	$(BIN)/python .ci/determinism.py
+
+wheel-check: $(STAMP) ## build the wheel, install it in an empty environment and run from it
+	.ci/wheel_check.sh $(BIN)/python
+
+format: $(STAMP) ## rewrite the formatting in place
+	$(BIN)/ruff check --select I --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove the environment and everything made by a run
+	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	find simcore tests scenarios benchmarks .ci -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is younger than what it was made from: a second call needs no network at all.
+$(STAMP): pyproject.toml constraints.txt hatch_build.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "simcore needs Python 3.11 or newer, '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)." >&2; \
+	  echo "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	  echo "'$(PYTHON)' cannot create environments: install its venv package (python3-venv)." >&2; \
+	  exit 2; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt hatchling editables
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@

@@ -1,0 +1,28 @@
+"""The wire: frames, exact bits and durations, arbitration, controllers.
+
+Levels, durations and arbitration follow ISO 11898-1:2015. Payload meaning is `network/`'s business.
+"""
+
+from simcore.bus.bits import bits
+from simcore.bus.bus import Bus, BusRecord, Collision, FrameLog
+from simcore.bus.controller import Controller
+from simcore.bus.duration import bit_counts, duration_ns
+from simcore.bus.frame import DLC_TO_LENGTH, LENGTH_TO_DLC, Frame, FrameHeader
+from simcore.bus.timing import INTERMISSION_BITS, BitTiming
+
+__all__ = [
+    "DLC_TO_LENGTH",
+    "INTERMISSION_BITS",
+    "LENGTH_TO_DLC",
+    "BitTiming",
+    "Bus",
+    "BusRecord",
+    "Collision",
+    "Controller",
+    "Frame",
+    "FrameHeader",
+    "FrameLog",
+    "bit_counts",
+    "bits",
+    "duration_ns",
+]

@@ -1,0 +1,191 @@
+"""`Bus`: who sends when, bit-exact. ISO 11898-1:2015, clauses 10.4 and 10.5.
+
+A frame starts at the end of the intermission, or at the instant of the first request on an idle
+bus. Among all controllers with a waiting frame the arbitration field decides: the lowest
+arbitration key wins, as wired-AND does bit by bit, and the losers try again after that frame.
+Receivers get a frame when it is valid for them, at the last bit but one of EOF; the record holds
+both edges, start of frame and end of EOF.
+
+Every request made at an instant takes part in the arbitration that starts at that instant, see
+`kernel.Priority`. The sub-bit latency between a request and SOF is not modelled.
+
+Two different frames with the same arbitration field at once are a bit error on a real bus. Error
+frames are not modelled here yet: such a collision is reported in `collisions`, and the frames go
+out one after the other, in the order the controllers were attached.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from simcore.bus.controller import Controller, Receive
+from simcore.bus.duration import bit_counts
+from simcore.bus.frame import Frame
+from simcore.bus.timing import INTERMISSION_BITS, BitTiming
+from simcore.errors import UsageError
+from simcore.kernel import Priority, Scheduler
+
+
+class BusRecord(NamedTuple):
+    """One frame on one bus."""
+
+    sof_ns: int
+    """Start of frame."""
+    eof_ns: int
+    """End of EOF; the intermission follows."""
+    channel: str
+    frame: Frame
+    sender: str
+    request_ns: int
+    """When the sender asked for transmission; `eof_ns - request_ns` is the latency."""
+
+
+class FrameLog(list[BusRecord]):
+    """The frames of a run in order of completion. A copy shares the records, they never change."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> FrameLog:
+        copied = FrameLog(self)
+        memo[id(self)] = copied
+        return copied
+
+
+class Collision(NamedTuple):
+    """Different frames with one arbitration field at one instant."""
+
+    time_ns: int
+    channel: str
+    frame: Frame
+    senders: tuple[str, ...]
+
+
+class Bus:
+    """One CAN or CAN FD bus in virtual time."""
+
+    def __init__(
+        self, name: str, timing: BitTiming, scheduler: Scheduler, *, log: FrameLog | None = None
+    ) -> None:
+        self.name = name
+        self.timing = timing
+        self.scheduler = scheduler
+        self.carries_fd = timing.data_bps is not None
+        self.log = FrameLog() if log is None else log
+        self.controllers: list[Controller] = []
+        self.contenders: list[Controller] = []
+        """Controllers with a waiting frame."""
+        self.armed = False
+        """True while a start of frame is scheduled or a frame is on the wire."""
+        self.busy_ns = 0
+        """Time on the wire so far, intermissions included."""
+        self.collisions: list[Collision] = []
+        self._ready_ns = 0
+        self._current: BusRecord | None = None
+        self._routes: dict[tuple[int, str], tuple[Controller, ...]] = {}
+        self._whole_bit_ns = _whole_bit_times(timing)
+
+    def attach(self, name: str, receive: Receive | None = None) -> Controller:
+        """Connect a node. Raises `UsageError` for a name that is taken."""
+        if any(controller.name == name for controller in self.controllers):
+            raise UsageError(f"{self.name}: attach", expected="a free name", got=name)
+        controller = Controller(self, name, receive)
+        self.controllers.append(controller)
+        self.forget_routes()
+        return controller
+
+    def arm(self) -> None:
+        """Schedule the next start of frame: now, or when the intermission is over."""
+        self.armed = True
+        scheduler = self.scheduler
+        scheduler.post(
+            max(scheduler.now_ns, self._ready_ns), Priority.ARBITRATION, self._start_frame
+        )
+
+    def forget_routes(self) -> None:
+        """Filters changed: find out anew who receives what."""
+        self._routes.clear()
+
+    @property
+    def load_ratio(self) -> float:
+        """Share of the time so far that the bus was occupied, intermissions included."""
+        now_ns = self.scheduler.now_ns
+        return self.busy_ns / now_ns if now_ns else 0.0
+
+    def _start_frame(self) -> None:
+        contenders = self.contenders
+        if not contenders:  # everything that waited was aborted
+            self.armed = False
+            return
+        winner = contenders[0] if len(contenders) == 1 else self._arbitrate()
+        _, _, request_ns, frame = winner.take()
+        scheduler = self.scheduler
+        sof_ns = scheduler.now_ns
+        nominal_bits, data_bits = bit_counts(frame, iso=self.timing.iso)
+        whole = self._whole_bit_ns
+        if whole is not None:
+            eof_ns = sof_ns + nominal_bits * whole[0] + data_bits * whole[1]
+            self._ready_ns = eof_ns + INTERMISSION_BITS * whole[0]
+            valid_ns = eof_ns - whole[0]
+        else:
+            to_ns = self.timing.to_ns
+            eof_ns = sof_ns + to_ns(nominal_bits, data_bits)
+            self._ready_ns = sof_ns + to_ns(nominal_bits + INTERMISSION_BITS, data_bits)
+            valid_ns = sof_ns + to_ns(nominal_bits - 1, data_bits)
+        self.busy_ns += self._ready_ns - sof_ns
+        self._current = BusRecord(sof_ns, eof_ns, self.name, frame, winner.name, request_ns)
+        scheduler.post(valid_ns, Priority.BUS, self._complete)
+
+    def _complete(self) -> None:
+        record = self._current
+        assert record is not None
+        self._current = None
+        self.log.append(record)
+        frame = record.frame
+        key = (frame.header.arbitration_key, record.sender)
+        route = self._routes.get(key)
+        if route is None:
+            route = self._routes[key] = tuple(
+                controller
+                for controller in self.controllers
+                if controller.name != record.sender and controller.accepts(frame)
+            )
+        for controller in route:
+            controller.deliver(frame)
+        if self.contenders:
+            self.scheduler.post(self._ready_ns, Priority.ARBITRATION, self._start_frame)
+        else:
+            self.armed = False
+
+    def _arbitrate(self) -> Controller:
+        """The contender whose frame has the lowest arbitration key."""
+        contenders = self.contenders
+        best_key = min(controller.queue[0][0] for controller in contenders)
+        best = [controller for controller in contenders if controller.queue[0][0] == best_key]
+        for controller in contenders:
+            if controller.queue[0][0] != best_key:
+                controller.arbitration_lost_count += 1
+        if len(best) == 1:
+            return best[0]
+        best.sort(key=self.controllers.index)
+        return self._settle_tie(best)
+
+    def _settle_tie(self, best: list[Controller]) -> Controller:
+        """Several controllers send the same arbitration field.
+
+        Identical frames are one frame on the wire and a success for every sender.
+        """
+        winner, *others = best
+        frame = winner.queue[0][3]
+        for other in others:
+            if other.queue[0][3] == frame:
+                other.take()
+            else:
+                names = tuple(controller.name for controller in best)
+                self.collisions.append(Collision(self.scheduler.now_ns, self.name, frame, names))
+        return winner
+
+
+def _whole_bit_times(timing: BitTiming) -> tuple[int, int] | None:
+    """Nominal and data bit time in ns where both are whole numbers."""
+    nominal_bps, data_bps = timing.nominal_bps, timing.data_bps or timing.nominal_bps
+    if 1_000_000_000 % nominal_bps or 1_000_000_000 % data_bps:
+        return None
+    return 1_000_000_000 // nominal_bps, 1_000_000_000 // data_bps

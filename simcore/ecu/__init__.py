@@ -1,0 +1,14 @@
+"""The simulated ECUs, the runtime they share, and the seam every node implements.
+
+Knows no plant: sensors and actuators are pins.
+"""
+
+from simcore.ecu.bps import Bps
+from simcore.ecu.cdc import Cdc
+from simcore.ecu.emb import Emb
+from simcore.ecu.imu import Imu
+from simcore.ecu.restbus import RestbusNode
+from simcore.ecu.runtime import Ecu
+from simcore.ecu.seam import Node, Port
+
+__all__ = ["Bps", "Cdc", "Ecu", "Emb", "Imu", "Node", "Port", "RestbusNode"]

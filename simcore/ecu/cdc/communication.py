@@ -1,0 +1,100 @@
+"""What the domain controller receives and sends: readers and writers, no behaviour."""
+
+from __future__ import annotations
+
+from simcore.network import Database, SignalReader, SignalWriter
+
+CORNERS = ("FL", "FR", "RL", "RR")
+QUALITY_INVALID, QUALITY_VALID = 1, 3
+MODE_CLEARANCE, MODE_FORCE, MODE_HOLD = 1, 2, 3
+SOURCE_PRIMARY = 0
+POWER_MODE_DRIVE = 3
+EMB_FAULT_FAILED = 3
+ECHO_REJECTED = 14
+AEB_INACTIVE, AEB_PARTIAL, AEB_FULL = range(3)
+HOLD_REQUEST, HOLD_RELEASE = 1, 2
+MESSAGE_NONE, MESSAGE_ONE_BRAKE_LOST, MESSAGE_REDUCED, MESSAGE_PEDAL = 0, 3, 2, 5
+CHIME_NONE, CHIME_CRITICAL = 0, 4
+
+
+def emb_status_reader(database: Database, corner: str) -> SignalReader:
+    """Force, its quality, fault level, wheel speed (km/h), its quality, echo."""
+    node = f"EMB_{corner}"
+    return database.message(f"{node}_St1").codec.reader(
+        f"{node}_FAct",
+        f"{node}_FActQf",
+        f"{node}_FaultLvl",
+        f"{node}_WhlSpd",
+        f"{node}_WhlSpdQf",
+        f"{node}_ReqEcho",
+        f"{node}_WhlDir",
+    )
+
+
+def pedal_reader(database: Database) -> SignalReader:
+    """Both travel channels (mm) with their qualities."""
+    return database.message("BPS_Pedal").codec.reader(
+        "BPS_Trvl1", "BPS_Trvl2", "BPS_Qf1", "BPS_Qf2"
+    )
+
+
+def imu_reader(database: Database) -> SignalReader:
+    """Longitudinal acceleration (m/s2) and its quality."""
+    return database.message("IMU_Data").codec.reader("IMU_Ax", "IMU_AxQf")
+
+
+def adas_reader(database: Database) -> SignalReader:
+    """Requests of the driver assistance."""
+    return database.message("ADAS_LongReq").codec.reader(
+        "ADAS_AebActv", "ADAS_AebDecel", "ADAS_AccActv", "ADAS_AccAccel", "ADAS_HoldReq"
+    )
+
+
+def accelerator_reader(database: Database) -> SignalReader:
+    """Accelerator pedal in percent."""
+    return database.message("VCU_Torque").codec.reader("VCU_AccPed")
+
+
+def command_writer(database: Database) -> SignalWriter:
+    """Positional writer of `CDC_EmbCmd`: four common values, then five per corner."""
+    names = ["CDC_Src", "CDC_DrvBrkActv", "CDC_EmgcyBrk", "CDC_PwrMode"]
+    for corner in CORNERS:
+        names += [
+            f"CDC_{corner}_{part}" for part in ("FReq", "Mode", "FSlope", "ReqVld", "AbsActv")
+        ]
+    return database.message("CDC_EmbCmd").codec.writer(*names)
+
+
+def wheel_speed_writer(database: Database) -> SignalWriter:
+    """Positional writer of `CDC_WhlSpd`: speed, direction, quality per corner."""
+    names = []
+    for corner in CORNERS:
+        names += [f"CDC_WhlSpd{corner}", f"CDC_WhlDir{corner}", f"CDC_WhlQf{corner}"]
+    return database.message("CDC_WhlSpd").codec.writer(*names)
+
+
+def vehicle_dynamics_writer(database: Database) -> SignalWriter:
+    """Positional writer of `CDC_VehDyn`."""
+    return database.message("CDC_VehDyn").codec.writer(
+        "CDC_VehSpd", "CDC_VehSpdQf", "CDC_Standstill", "CDC_RefAccel", "CDC_Slope", "CDC_MassEst"
+    )
+
+
+def brake_status_writer(database: Database) -> SignalWriter:
+    """Positional writer of `CDC_BrkSt`."""
+    return database.message("CDC_BrkSt").codec.writer(
+        "CDC_BrkTqTgt",
+        "CDC_BrkTqAct",
+        "CDC_ReqSrc",
+        "CDC_AbsActv",
+        "CDC_HoldSt",
+        "CDC_DegrLvl",
+        "CDC_StopLamp",
+        "CDC_LampRed",
+        "CDC_LampAbs",
+    )
+
+
+def hmi_writer(database: Database) -> SignalWriter:
+    """Positional writer of `CDC_Hmi`."""
+    return database.message("CDC_Hmi").codec.writer("HMI_MsgId", "HMI_Chime", "HMI_AutoHoldSw")

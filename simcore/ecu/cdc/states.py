@@ -1,0 +1,143 @@
+"""State machines of the domain controller: standstill hold; and the degradation decision table.
+
+Values are the DBC's raw values of `CDC_HoldSt`, `CDC_ReqSrc` and `CDC_DegrLvl`. The hold table is
+total: `TRANSITIONS` and `IGNORED` are disjoint and together cover every pair of state and event.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, unique
+
+
+@unique
+class HoldState(IntEnum):
+    """Standstill hold, as `CDC_HoldSt`."""
+
+    UNAVAIL = 0
+    STANDBY = 1
+    BLEND_IN = 2
+    HOLDING = 3
+    BLEND_OUT = 4
+    PARK_HANDOVER = 5
+    FAULT = 6
+    INIT = 7
+
+
+@unique
+class HoldEvent(IntEnum):
+    """What moves the hold function."""
+
+    AVAILABLE = 0
+    SWITCHED_OFF = 1
+    STANDSTILL_BRAKED = 2
+    """Standstill with a brake request: the driver stopped the car."""
+    FORCE_REACHED = 3
+    DRIVE_OFF = 4
+    """Accelerator pressed, or the driver assistance releases the hold."""
+    RELEASED = 5
+    MOVING = 6
+    """The car rolls faster than standstill."""
+    ACTUATORS_LOST = 7
+
+
+_S = HoldState
+_E = HoldEvent
+
+TRANSITIONS: dict[tuple[HoldState, HoldEvent], HoldState] = {
+    (_S.INIT, _E.AVAILABLE): _S.STANDBY,
+    (_S.INIT, _E.SWITCHED_OFF): _S.UNAVAIL,
+    (_S.UNAVAIL, _E.AVAILABLE): _S.STANDBY,
+    (_S.STANDBY, _E.SWITCHED_OFF): _S.UNAVAIL,
+    (_S.STANDBY, _E.STANDSTILL_BRAKED): _S.BLEND_IN,
+    (_S.STANDBY, _E.ACTUATORS_LOST): _S.FAULT,
+    (_S.BLEND_IN, _E.FORCE_REACHED): _S.HOLDING,  # BRK-008
+    (_S.BLEND_IN, _E.DRIVE_OFF): _S.BLEND_OUT,
+    (_S.BLEND_IN, _E.SWITCHED_OFF): _S.BLEND_OUT,
+    (_S.BLEND_IN, _E.ACTUATORS_LOST): _S.FAULT,
+    (_S.HOLDING, _E.DRIVE_OFF): _S.BLEND_OUT,
+    (_S.HOLDING, _E.SWITCHED_OFF): _S.BLEND_OUT,
+    (_S.HOLDING, _E.ACTUATORS_LOST): _S.FAULT,
+    (_S.BLEND_OUT, _E.RELEASED): _S.STANDBY,
+    (_S.FAULT, _E.SWITCHED_OFF): _S.UNAVAIL,
+}
+
+IGNORED: frozenset[tuple[HoldState, HoldEvent]] = frozenset(
+    {(_S.INIT, event) for event in _E if event not in (_E.AVAILABLE, _E.SWITCHED_OFF)}
+    | {(_S.UNAVAIL, event) for event in _E if event is not _E.AVAILABLE}
+    | {
+        (_S.STANDBY, event)
+        for event in _E
+        if event not in (_E.SWITCHED_OFF, _E.STANDSTILL_BRAKED, _E.ACTUATORS_LOST)
+    }
+    # rolling while held is answered with more force, not with letting go
+    | {
+        (state, event)
+        for state in (_S.BLEND_IN, _S.HOLDING)
+        for event in (_E.AVAILABLE, _E.STANDSTILL_BRAKED, _E.RELEASED, _E.MOVING)
+    }
+    | {(_S.HOLDING, _E.FORCE_REACHED)}
+    | {(_S.BLEND_OUT, event) for event in _E if event is not _E.RELEASED}
+    | {(_S.FAULT, event) for event in _E if event is not _E.SWITCHED_OFF}
+    # hand-over to the parking brake is not modelled yet
+    | {(_S.PARK_HANDOVER, event) for event in _E}
+)
+
+
+def next_state(state: HoldState, event: HoldEvent) -> HoldState:
+    """The state after `event`."""
+    return TRANSITIONS.get((state, event), state)
+
+
+@unique
+class RequestSource(IntEnum):
+    """Whose deceleration request is executed, as `CDC_ReqSrc`."""
+
+    NONE = 0
+    DRIVER = 1
+    ACC = 2
+    AEB = 3
+    HOLD = 4
+
+
+@unique
+class Degradation(IntEnum):
+    """Which part of the brake system is lost, as `CDC_DegrLvl`."""
+
+    FULL = 0
+    ONE_REAR = 1
+    ONE_FRONT = 2
+    AXLE = 3
+    DIAGONAL = 4
+    SIDE = 5
+    THREE_LOST = 6
+    ALL_LOST = 7
+    PEDAL_DEGRADED = 12
+
+
+_DEGRADATION_BY_LOST: dict[tuple[bool, bool, bool, bool], Degradation] = {
+    # FL, FR, RL, RR lost
+    (False, False, False, False): Degradation.FULL,
+    (False, False, True, False): Degradation.ONE_REAR,
+    (False, False, False, True): Degradation.ONE_REAR,
+    (True, False, False, False): Degradation.ONE_FRONT,
+    (False, True, False, False): Degradation.ONE_FRONT,
+    (True, True, False, False): Degradation.AXLE,
+    (False, False, True, True): Degradation.AXLE,
+    (True, False, False, True): Degradation.DIAGONAL,
+    (False, True, True, False): Degradation.DIAGONAL,
+    (True, False, True, False): Degradation.SIDE,
+    (False, True, False, True): Degradation.SIDE,
+    (True, True, True, False): Degradation.THREE_LOST,
+    (True, True, False, True): Degradation.THREE_LOST,
+    (True, False, True, True): Degradation.THREE_LOST,
+    (False, True, True, True): Degradation.THREE_LOST,
+    (True, True, True, True): Degradation.ALL_LOST,
+}
+
+
+def degradation(lost: tuple[bool, bool, bool, bool], *, pedal_degraded: bool) -> Degradation:
+    """Decision table; a lost actuator is reported before a degraded pedal."""
+    level = _DEGRADATION_BY_LOST[lost]
+    if level is Degradation.FULL and pedal_degraded:
+        return Degradation.PEDAL_DEGRADED
+    return level

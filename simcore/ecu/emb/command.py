@@ -1,0 +1,176 @@
+"""Which command a brake actuator obeys: primary lane, secondary lane, or its own default.
+
+Requirement COM-004. The primary lane counts while it is usable (three cycles, 15 ms), then the
+secondary lane. With neither, the last command stays for `command_lost_ns`; after that the last
+force is held for `hold_last_ns` if the vehicle was braking above `hold_above_kmh`, then the pedal
+message gives an axle default, and without a valid pedal the brake opens.
+"""
+
+from __future__ import annotations
+
+from simcore.ecu.emb.communication import (
+    BUS_A,
+    BUS_B,
+    BUS_NONE,
+    ECHO_HOLD_LAST,
+    ECHO_PEDAL_DIRECT,
+    ECHO_RAMP_OUT,
+    MODE_CLEARANCE,
+    MODE_FORCE,
+    MODE_HOLD,
+    MODE_OFF,
+    QUALITY_VALID,
+    Command,
+    command_reader,
+    pedal_reader,
+    speed_reader,
+)
+from simcore.ecu.emb.parameters import EmbParameters
+from simcore.ecu.runtime import Reception
+from simcore.network import Database
+
+_RELEASED = Command(0.0, MODE_CLEARANCE, 1000.0, 1, 0)
+_N_PER_KN = 1000.0
+
+
+class CommandSelection:
+    """Picks the force request of every millisecond."""
+
+    __slots__ = (
+        "_decoded",
+        "_lost_since_ns",
+        "_parameters",
+        "_pedal",
+        "_primary",
+        "_read_pedal",
+        "_read_primary",
+        "_read_secondary",
+        "_read_speed",
+        "_secondary",
+        "_speed",
+        "bus",
+        "command",
+        "echo",
+    )
+
+    def __init__(
+        self,
+        database: Database,
+        corner: str,
+        parameters: EmbParameters,
+        *,
+        primary: Reception,
+        secondary: Reception,
+        pedal: Reception,
+        speed: Reception,
+    ) -> None:
+        self._parameters = parameters
+        self._primary, self._secondary = primary, secondary
+        self._pedal, self._speed = pedal, speed
+        self._read_primary = command_reader(database, "CDC", corner)
+        self._read_secondary = command_reader(database, "CDC2", corner)
+        self._read_pedal = pedal_reader(database)
+        self._read_speed = speed_reader(database)
+        self._decoded: bytes | None = None
+        self._lost_since_ns: int | None = None
+        self.command = _RELEASED
+        self.echo = MODE_OFF
+        """What is obeyed, as `EMB_xx_ReqEcho`."""
+        self.bus = BUS_NONE
+
+    @property
+    def commanded(self) -> bool:
+        """Whether a lane commands this actuator now."""
+        return self._lost_since_ns is None and self.bus != BUS_NONE
+
+    def select(self, now_ns: int) -> Command:
+        """The command for this millisecond."""
+        primary = self._primary
+        if primary.usable(now_ns):
+            data = primary.data
+            if data is self._decoded:
+                return self.command
+            command = Command._make(self._read_primary.read(data))
+            self._decoded = data
+            if command.valid:
+                return self._obey(command, BUS_A)
+        secondary = self._secondary
+        if secondary.usable(now_ns):
+            command = Command._make(self._read_secondary.read(secondary.data))
+            if command.valid:
+                self._decoded = None
+                return self._obey(command, BUS_B)
+        self._decoded = None
+        return self._without_command(now_ns)
+
+    def _obey(self, command: Command, bus: int) -> Command:
+        self.command = command
+        self.echo = command.mode
+        self.bus = bus
+        self._lost_since_ns = None
+        return command
+
+    def _without_command(self, now_ns: int) -> Command:
+        if self.bus == BUS_NONE and self._lost_since_ns is None:
+            return self.command  # never commanded since power on: released
+        p = self._parameters
+        if self._lost_since_ns is None:
+            self._lost_since_ns = now_ns
+        self.bus = BUS_NONE
+        lost_for_ns = now_ns - self._lost_since_ns
+        if lost_for_ns < p.command_lost_ns:
+            self.echo = ECHO_HOLD_LAST
+            return self.command
+        if (
+            lost_for_ns < p.command_lost_ns + p.hold_last_ns
+            and self.echo == ECHO_HOLD_LAST
+            and self.command.force_n > 0.0
+            and self._speed_kmh() > p.hold_above_kmh
+        ):
+            return self.command
+        return self._pedal_direct(now_ns)
+
+    def _pedal_direct(self, now_ns: int) -> Command:
+        p = self._parameters
+        pedal = self._pedal
+        if pedal.usable(now_ns):
+            travel_1_mm, travel_2_mm, quality_1, quality_2 = self._read_pedal.read(pedal.data)
+            channels = [
+                travel_mm
+                for travel_mm, quality in ((travel_1_mm, quality_1), (travel_2_mm, quality_2))
+                if quality == QUALITY_VALID
+            ]
+            if channels:
+                self.echo = ECHO_PEDAL_DIRECT
+                share_ratio = (min(channels) - p.pedal_dead_travel_mm) / (
+                    p.pedal_full_travel_mm - p.pedal_dead_travel_mm
+                )
+                force_n = min(1.0, max(0.0, share_ratio)) * p.pedal_direct_force_n
+                mode = MODE_FORCE if force_n > 0.0 else MODE_CLEARANCE
+                self.command = Command(force_n, mode, 1000.0, 1, 0)
+                return self.command
+        self.echo = ECHO_RAMP_OUT
+        self.command = _RELEASED
+        return self.command
+
+    def _speed_kmh(self) -> float:
+        """Last known vehicle speed; 0 where it was never received valid."""
+        data = self._speed.data
+        if data is None:
+            return 0.0
+        speed_kmh, quality = self._read_speed.read(data)
+        return float(speed_kmh) if quality == QUALITY_VALID else 0.0
+
+
+def force_target_n(command: Command, force_now_n: float) -> float:
+    """Clamp force a command asks for; `Hold` keeps the larger of request and present force."""
+    if command.mode == MODE_FORCE:
+        return command.force_n
+    if command.mode == MODE_HOLD:
+        return max(command.force_n, force_now_n)
+    return 0.0
+
+
+def gradient_n_per_s(command: Command, parameters: EmbParameters) -> float:
+    """Slope of the set point: what the command allows, limited by the actuator itself."""
+    return min(command.force_slope_kn_per_s * _N_PER_KN, parameters.force_gradient_max_n_per_s)

@@ -1,0 +1,177 @@
+"""Clamp force controller of one brake actuator: force over speed over current, at 1 kHz.
+
+Pure control law: no messages, no modes, no fault reactions; the actuator's application owns
+those. Knows the hardware only through nominal parameters of its own, so a simulated caliper may
+differ from them. A limit on the slope of the force request is the caller's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from math import sqrt
+from typing import Any, Self
+
+from simcore.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForceControlParameters:
+    """What the actuator's software believes about its hardware, and its gains."""
+
+    motor_constant_nm_per_a: float
+    current_max_a: float
+    motor_inertia_kgm2: float
+    gear_m_per_rad: float
+    friction_constant_nm: float
+    friction_load_nm_per_n: float
+    stiffness_n_per_m: float
+    stiffening_n_per_m2: float
+    force_max_n: float
+    clearance_m: float = 0.25e-3
+    position_gain_per_s: float = 150.0
+    speed_gain_per_s: float = 250.0
+    trim_gain_per_s: float = 6.0
+    trim_max_m: float = 50e-6
+    trim_window_m: float = 30e-6
+    """Distance to the target travel within which the measured force may trim it."""
+    contact_shift_max_m: float = 20e-6
+    """Most the learnt contact point moves at one release."""
+    friction_share_ratio: float = 0.7
+    friction_speed_radps: float = 20.0
+    profile_share_ratio: float = 0.35
+    release_below_n: float = 50.0
+    supply_min_v: float = 6.0
+    dt_s: float = 0.001
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not value > 0.0:
+                raise UsageError(f"ForceControlParameters.{field.name}", expected="> 0", got=value)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+
+FRONT = ForceControlParameters(
+    motor_constant_nm_per_a=0.11,
+    current_max_a=40.0,
+    motor_inertia_kgm2=1.2e-4,
+    gear_m_per_rad=4.97e-5,
+    friction_constant_nm=0.04,
+    friction_load_nm_per_n=7e-6,
+    stiffness_n_per_m=10.0e6,
+    stiffening_n_per_m2=20.0e9,
+    force_max_n=40_000.0,
+)
+
+REAR = ForceControlParameters(
+    motor_constant_nm_per_a=0.08,
+    current_max_a=32.0,
+    motor_inertia_kgm2=8e-5,
+    gear_m_per_rad=4.4e-5,
+    friction_constant_nm=0.035,
+    friction_load_nm_per_n=6.5e-6,
+    stiffness_n_per_m=9.0e6,
+    stiffening_n_per_m2=22.0e9,
+    force_max_n=27_000.0,
+)
+
+
+class ForceController:
+    """Cascade of clamp force, motor speed and motor current; one `step` per millisecond.
+
+    `contact_m` is the learnt screw travel at which the pads touch, `trim_m` the correction of the
+    target travel from the measured force.
+    """
+
+    __slots__ = ("_profile_radps2", "contact_m", "parameters", "trim_m")
+
+    def __init__(self, parameters: ForceControlParameters) -> None:
+        p = parameters
+        self.parameters = parameters
+        self.contact_m = 0.0
+        self.trim_m = 0.0
+        # Deceleration of the time-optimal approach: a share of what the motor can do.
+        self._profile_radps2 = (
+            p.profile_share_ratio * p.motor_constant_nm_per_a * p.current_max_a
+        ) / p.motor_inertia_kgm2
+
+    def step(
+        self,
+        force_ref_n: float,
+        clamp_force_n: float,
+        screw_travel_m: float,
+        motor_speed_radps: float,
+        supply_v: float,
+    ) -> float:
+        """Motor current in A for the next millisecond, within +-`current_max_a`.
+
+        A request of 50 N or less opens the brake to its clearance. Without supply: 0 A.
+        Raises `UsageError` for a request below 0 or above `force_max_n`.
+        """
+        p = self.parameters
+        if not 0.0 <= force_ref_n <= p.force_max_n:
+            raise UsageError(
+                "ForceController.step, force_ref_n",
+                expected=f"0..{p.force_max_n:.0f} N",
+                got=f"{force_ref_n} N",
+            )
+        if supply_v < p.supply_min_v:
+            return 0.0
+        if force_ref_n <= p.release_below_n:
+            if self.trim_m != 0.0:
+                self._learn_contact()
+            target_m = self.contact_m - p.clearance_m
+        else:
+            target_m = self._target_travel_m(force_ref_n, clamp_force_n, screw_travel_m)
+        return self._current_a(target_m - screw_travel_m, clamp_force_n, motor_speed_radps)
+
+    def _target_travel_m(
+        self, force_ref_n: float, clamp_force_n: float, screw_travel_m: float
+    ) -> float:
+        """Travel that gives the requested force by the nominal curve, trimmed near the target."""
+        p = self.parameters
+        k1, k2 = p.stiffness_n_per_m, p.stiffening_n_per_m2
+        root_n_per_m = sqrt(k1 * k1 + 4.0 * k2 * force_ref_n)
+        nominal_m = self.contact_m + (root_n_per_m - k1) / (2.0 * k2)
+        error_m = nominal_m + self.trim_m - screw_travel_m
+        if -p.trim_window_m < error_m < p.trim_window_m:
+            # The slope of the curve at the target is the root itself.
+            trim_m = self.trim_m + p.dt_s * p.trim_gain_per_s * (
+                (force_ref_n - clamp_force_n) / root_n_per_m
+            )
+            limit_m = p.trim_max_m
+            self.trim_m = min(limit_m, max(-limit_m, trim_m))
+        return nominal_m + self.trim_m
+
+    def _current_a(self, error_m: float, clamp_force_n: float, motor_speed_radps: float) -> float:
+        p = self.parameters
+        error_rad = error_m / p.gear_m_per_rad
+        distance_rad = error_rad if error_rad >= 0.0 else -error_rad
+        speed_ref_radps = sqrt(2.0 * self._profile_radps2 * distance_rad)
+        speed_ref_radps = min(speed_ref_radps, p.position_gain_per_s * distance_rad)
+        if error_rad < 0.0:
+            speed_ref_radps = -speed_ref_radps
+        friction_nm = p.friction_constant_nm + p.friction_load_nm_per_n * clamp_force_n
+        # A smooth sign: full compensation above some 40 rad/s, none at rest.
+        knee_radps = p.friction_speed_radps
+        direction_ratio = speed_ref_radps / sqrt(
+            speed_ref_radps * speed_ref_radps + knee_radps * knee_radps
+        )
+        torque_nm = (
+            p.motor_inertia_kgm2 * p.speed_gain_per_s * (speed_ref_radps - motor_speed_radps)
+            + p.gear_m_per_rad * clamp_force_n
+            + p.friction_share_ratio * friction_nm * direction_ratio
+        )
+        current_a = torque_nm / p.motor_constant_nm_per_a
+        return min(p.current_max_a, max(-p.current_max_a, current_a))
+
+    def _learn_contact(self) -> None:
+        """At release, move part of the trim into the contact point: pads wear, discs expand."""
+        limit_m = self.parameters.contact_shift_max_m
+        self.contact_m += min(limit_m, max(-limit_m, self.trim_m))
+        self.trim_m = 0.0

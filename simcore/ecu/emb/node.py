@@ -1,0 +1,128 @@
+"""The brake actuator ECU as a node: receptions, tasks and status messages around the application."""
+
+from __future__ import annotations
+
+from simcore.ecu.emb.application import Application
+from simcore.ecu.emb.command import CommandSelection
+from simcore.ecu.emb.communication import (
+    DIRECTION_BACKWARD,
+    DIRECTION_FORWARD,
+    DIRECTION_STANDSTILL,
+    ECHO_REJECTED,
+    QUALITY_DEGRADED,
+    QUALITY_INIT,
+    QUALITY_VALID,
+    status_1_writer,
+    status_2_writer,
+)
+from simcore.ecu.emb.parameters import FRONT_EMB, REAR_EMB, EmbParameters
+from simcore.ecu.emb.states import EmbState
+from simcore.ecu.runtime import Ecu
+from simcore.ecu.saturation import saturated
+from simcore.network import Database
+from simcore.units import KMH_PER_MPS, NS_PER_MS, RPM_PER_RADPS
+
+_UM_PER_M = 1e6
+_STANDSTILL_RADPS = 0.05
+_FULL_TURN_RAD = 6.283185307179586
+_SELF_TEST_PASSED, _SELF_TEST_RUNNING, _SELF_TEST_SNA = 2, 1, 15
+_LOCK_UNLOCKED, _LOCK_LOCKED, _LOCK_MOVING = range(3)
+
+
+class Emb(Ecu):
+    """One electro-mechanical brake actuator: `Emb("EMB_FL", database)`.
+
+    Input pins: `clamp_force_n, screw_travel_m, motor_speed_radps, phase_current_a,
+    battery_current_a, wheel_speed_radps, supply_v, disc_temperature_c`; output pins:
+    `motor_current_a, park_lock_state`.
+    """
+
+    __slots__ = ("_angle_rad", "_write_1", "_write_2", "application", "parameters", "selection")
+
+    def __init__(
+        self, name: str, database: Database, parameters: EmbParameters | None = None
+    ) -> None:
+        super().__init__(name, database)
+        corner = name.rpartition("_")[2]
+        self.parameters = parameters or (FRONT_EMB if corner.startswith("F") else REAR_EMB)
+
+    def configure(self, now_ns: int) -> None:
+        corner = self.name.rpartition("_")[2]
+        self.selection = CommandSelection(
+            self.database,
+            corner,
+            self.parameters,
+            primary=self.receives("CDC_EmbCmd"),
+            secondary=self.receives("CDC2_EmbCmd"),
+            pedal=self.receives("BPS_Pedal"),
+            speed=self.receives("CDC_VehDyn"),
+        )
+        self.application = Application(self.port, self.parameters, self.selection, now_ns)
+        self._angle_rad = 0.0
+        self._write_1 = status_1_writer(self.database, self.name)
+        self._write_2 = status_2_writer(self.database, self.name)
+        self.runs(
+            "force loop", period_ns=NS_PER_MS, offset_ns=0, action=self.application.step
+        )
+        self.runs("communication", period_ns=5 * NS_PER_MS, offset_ns=0, action=self._monitor)
+        self.sends(f"{self.name}_St1", self._pack_status_1)
+        self.sends(f"{self.name}_St2", self._pack_status_2)
+
+    def _monitor(self, now_ns: int) -> None:
+        for reception in self._receptions.values():
+            reception.monitor(now_ns)
+
+    def _pack_status_1(self, now_ns: int) -> bytes:
+        pins = self.port.inputs
+        application = self.application
+        state = application.state
+        wheel_speed_radps = pins["wheel_speed_radps"]
+        self._angle_rad = (self._angle_rad + 0.005 * abs(wheel_speed_radps)) % (
+            _FULL_TURN_RAD * 255.0 / self.parameters.wheel_pulses_per_revolution
+        )
+        force_quality = QUALITY_VALID if application.force_valid else QUALITY_DEGRADED
+        if state is EmbState.INIT:
+            force_quality = QUALITY_INIT
+        speed_kmh = abs(wheel_speed_radps) * self.parameters.wheel_radius_m * KMH_PER_MPS
+        obeys = state in (EmbState.READY, EmbState.FORCE_CTRL, EmbState.DEGRADED)
+        return self._write_1.write(
+            saturated(application.clamp_force_n, -1000.0, 64000.0),
+            force_quality,
+            state,
+            application.fault_level,
+            saturated(speed_kmh, 0.0, 655.34),
+            _direction(wheel_speed_radps),
+            QUALITY_VALID,
+            int(self._angle_rad / _FULL_TURN_RAD * self.parameters.wheel_pulses_per_revolution),
+            saturated(pins["phase_current_a"], -204.8, 204.7),
+            saturated(pins["motor_speed_radps"] * RPM_PER_RADPS, -8192.0, 8191.0),
+            saturated(pins["screw_travel_m"] * _UM_PER_M, -1000.0, 7191.0),
+            self.parameters.force_control.force_max_n if obeys else 0.0,
+            self.selection.echo if obeys else ECHO_REJECTED,
+            self.selection.bus,
+        )
+
+    def _pack_status_2(self, now_ns: int) -> bytes:
+        pins = self.port.inputs
+        state = self.application.state
+        starting = state in (EmbState.INIT, EmbState.SELF_TEST)
+        locked = _LOCK_LOCKED if state is EmbState.PARK_APPLIED else _LOCK_UNLOCKED
+        if state in (EmbState.PARK_APPLYING, EmbState.PARK_RELEASING):
+            locked = _LOCK_MOVING
+        return self._write_2.write(
+            saturated(-pins["screw_travel_m"] * _UM_PER_M, 0.0, 1022.0),
+            saturated(pins["disc_temperature_c"], -40.0, 980.0),
+            saturated(pins["supply_v"], 0.0, 102.2),
+            saturated(pins["battery_current_a"], -51.2, 153.4),
+            locked,
+            _SELF_TEST_RUNNING if starting else _SELF_TEST_PASSED,
+            0,
+        )
+
+
+def _direction(wheel_speed_radps: float) -> int:
+    if wheel_speed_radps > _STANDSTILL_RADPS:
+        return DIRECTION_FORWARD
+    if wheel_speed_radps < -_STANDSTILL_RADPS:
+        return DIRECTION_BACKWARD
+    return DIRECTION_STANDSTILL

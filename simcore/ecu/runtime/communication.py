@@ -1,0 +1,144 @@
+"""The communication stack: one `Reception` per received, one `Transmission` per sent message.
+
+Reception is last-is-best: a frame is checked when it arrives (E2E profile, E2E state machine) and,
+if usable, replaces the data the tasks read. A frame that fails its check changes nothing a task
+reads (COM-002). A cycle without a frame counts as NO_NEW_DATA in the state machine; independently
+of it, data older than `DEADLINE_CYCLES` cycles is timed out (COM-003).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from simcore.bus import Frame
+from simcore.ecu.seam import Port
+from simcore.network import Message
+from simcore.protection import (
+    E2eState,
+    E2eStateMachine,
+    E2eStatus,
+    Profile05Receiver,
+    Profile05Sender,
+)
+
+DEADLINE_CYCLES = 3
+"""Cycles without usable data after which a message is timed out, COM-003."""
+
+_OK = E2eStatus.OK
+_OK_SOME_LOST = E2eStatus.OK_SOME_LOST
+_VALID = E2eState.VALID
+
+
+class Reception:
+    """A message as one ECU receives it: checked, monitored, last usable payload kept."""
+
+    __slots__ = (
+        "_checker",
+        "_cycle_ns",
+        "_expected_ns",
+        "_machine",
+        "data",
+        "message",
+        "received_ns",
+        "rejected_count",
+        "status",
+        "timeout_ns",
+        "updated_ns",
+    )
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self.data: bytes | None = None
+        """Last usable payload; `None` until there is one."""
+        self.updated_ns: int | None = None
+        """When `data` arrived."""
+        self.received_ns: int | None = None
+        """When anything with this identifier last arrived, usable or not."""
+        self.status = E2eStatus.NO_NEW_DATA
+        self.rejected_count = 0
+        self._cycle_ns = message.cycle_time_ns
+        self.timeout_ns = None if self._cycle_ns is None else DEADLINE_CYCLES * self._cycle_ns
+        self._expected_ns: int | None = None
+        self._checker: Profile05Receiver | None = None
+        self._machine: E2eStateMachine | None = None
+        if message.e2e is not None:
+            self._checker = Profile05Receiver(message.e2e.data_id, message.length)
+            self._machine = E2eStateMachine()
+
+    def receive(self, data: bytes, now_ns: int) -> None:
+        """Check a payload that just arrived and keep it if it is usable."""
+        self.received_ns = now_ns
+        if self._cycle_ns is not None:
+            # Half a cycle of grace before the next one is missed.
+            self._expected_ns = now_ns + self._cycle_ns + self._cycle_ns // 2
+        checker = self._checker
+        if checker is None or self._machine is None:
+            if len(data) == self.message.length:
+                self.data = data
+                self.updated_ns = now_ns
+            else:
+                self.rejected_count += 1
+            return
+        status = self.status = checker.check(data)
+        if self._machine.step(status) is _VALID and (status is _OK or status is _OK_SOME_LOST):
+            self.data = data
+            self.updated_ns = now_ns
+        elif status is not _OK:
+            self.rejected_count += 1
+
+    def monitor(self, now_ns: int) -> None:
+        """Count the cycles that passed without a frame. Called from a periodic task."""
+        expected_ns = self._expected_ns
+        if expected_ns is None or now_ns <= expected_ns:
+            return
+        assert self._cycle_ns is not None
+        while expected_ns < now_ns:
+            expected_ns += self._cycle_ns
+            if self._machine is not None:
+                self.status = E2eStatus.NO_NEW_DATA
+                self._machine.step(E2eStatus.NO_NEW_DATA)
+        self._expected_ns = expected_ns
+
+    def usable(self, now_ns: int) -> bool:
+        """Whether `data` may be used now: stream valid and not timed out."""
+        updated_ns = self.updated_ns
+        if updated_ns is None:
+            return False
+        if self._machine is not None and self._machine.state is not _VALID:
+            return False
+        return self.timeout_ns is None or now_ns - updated_ns <= self.timeout_ns
+
+    @property
+    def state(self) -> E2eState | None:
+        """State of the E2E machine, `None` for an unprotected message."""
+        return None if self._machine is None else self._machine.state
+
+
+class Transmission:
+    """A message as one ECU sends it: packed, protected, handed to the controller."""
+
+    __slots__ = ("_pack", "_port", "_sender", "_template", "channel", "message")
+
+    def __init__(self, message: Message, port: Port, pack: Callable[[int], bytes]) -> None:
+        self.message = message
+        self.channel: str | None = None
+        self._port = port
+        self._pack = pack
+        self._template = Frame(
+            message.arbitration_id,
+            bytes(message.length),
+            is_extended_id=message.is_extended_id,
+            is_fd=message.is_fd,
+            bitrate_switch=message.bitrate_switch,
+        )
+        self._sender: Profile05Sender | None = None
+        if message.e2e is not None:
+            self._sender = Profile05Sender(message.e2e.data_id, message.length)
+
+    def transmit(self, now_ns: int) -> None:
+        """Pack the current values and request transmission."""
+        data = self._pack(now_ns)
+        sender = self._sender
+        if sender is not None:
+            data = sender.protect(data)
+        self._port.send(self._template.with_data(data), self.channel)

@@ -1,0 +1,60 @@
+"""The seam: what an ECU is to the bus and the rig, whatever it is made of.
+
+`Node` is what a module implements, `Port` what it is given. The simulated ECUs use nothing else,
+so a supplier's module replaces one of them without anything else noticing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol, runtime_checkable
+
+from simcore.bus import Frame
+
+
+class Port(Protocol):
+    """A node's connection to the world: buses, pins, non-volatile memory, log."""
+
+    @property
+    def name(self) -> str:
+        """The node's name on the network, `EMB_FL`."""
+
+    def send(self, frame: Frame, channel: str | None = None) -> None:
+        """Request transmission on a channel, the node's first one by default."""
+
+    def accept(self, arbitration_ids: Iterable[int] | None) -> None:
+        """Receive these base identifiers only; `None` (the default) for everything."""
+
+    @property
+    def inputs(self) -> Mapping[str, float]:
+        """All input pins with their present values, for tight loops. Read only."""
+
+    def read(self, pin: str) -> float:
+        """Value of an input pin. Raises `UsageError` for a pin the node does not have."""
+
+    def write(self, pin: str, value_ratio: float) -> None:
+        """Set an output pin, in the unit its name ends with. `UsageError` for no such pin."""
+
+    @property
+    def memory(self) -> dict[str, bytes]:
+        """Non-volatile memory: survives a reset of the node."""
+
+    def log(self, kind: str, text: str) -> None:
+        """Record an event: kinds are `state`, `detection`, `reaction`, `fault`, `note`."""
+
+
+@runtime_checkable
+class Node(Protocol):
+    """An ECU as the bus and the rig see it. Sans-IO: it acts only when called."""
+
+    def start(self, port: Port, now_ns: int) -> None:
+        """Power on."""
+
+    def receive(self, frame: Frame, now_ns: int) -> None:
+        """A frame passed the acceptance filter."""
+
+    def on_timer(self, now_ns: int) -> None:
+        """The deadline the node asked for has come."""
+
+    def next_deadline_ns(self) -> int | None:
+        """When to call `on_timer` next; `None` for never. Asked again after every call."""

@@ -1,0 +1,177 @@
+"""Messages, signals and their E2E settings: what a network database is made of.
+
+Plain immutable objects without knowledge of the file they came from; `database` builds them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+from simcore.errors import UsageError
+from simcore.network.codec import MessageCodec
+
+if TYPE_CHECKING:
+    from simcore.network.database import Database
+
+Number: TypeAlias = int | float
+"""A raw or physical value; an `int` where scaling keeps it whole."""
+
+_FLOAT_MAX = {16: 65504.0, 32: 3.4028234663852886e38, 64: 1.7976931348623157e308}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class E2eConfig:
+    """End-to-end protection of one message."""
+
+    profile: str
+    data_id: int
+    counter_signal: str
+    checksum_signal: str
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One signal of a message; physical = raw * scale + offset.
+
+    `start_bit` counts as in the DBC: the least significant bit of a little-endian signal, the
+    most significant of a big-endian one. `minimum` and `maximum` are physical, None where the DBC
+    gives [0|0]. A multiplexed signal exists only while `multiplexer_signal` has one of
+    `multiplexer_ids`.
+    """
+
+    name: str
+    start_bit: int
+    length: int
+    byte_order: str
+    is_signed: bool
+    is_float: bool
+    scale: Number
+    offset: Number
+    minimum: Number | None
+    maximum: Number | None
+    unit: str
+    choices: Mapping[int, str]
+    start_raw: Number
+    receivers: tuple[str, ...]
+    comment: str
+    is_multiplexer: bool
+    multiplexer_signal: str | None
+    multiplexer_ids: tuple[int, ...]
+
+    @property
+    def start_value(self) -> Number:
+        """The physical start value."""
+        return self.to_physical(self.start_raw)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether raw and physical value are the same."""
+        return self.scale == 1 and self.offset == 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether scaling keeps whole numbers whole."""
+        return (
+            not self.is_float and float(self.scale).is_integer() and float(self.offset).is_integer()
+        )
+
+    @property
+    def raw_limits(self) -> tuple[Number, Number]:
+        """The least and the greatest raw value the bits can carry."""
+        if self.is_float:
+            greatest = _FLOAT_MAX[self.length]
+            return -greatest, greatest
+        if self.is_signed:
+            return -(1 << (self.length - 1)), (1 << (self.length - 1)) - 1
+        return 0, (1 << self.length) - 1
+
+    def to_physical(self, raw: Number) -> Number:
+        """The physical value of `raw`; an `int` where raw, scale and offset are whole."""
+        if self.is_identity:
+            return raw
+        if self.is_whole:
+            return raw * int(self.scale) + int(self.offset)
+        return raw * self.scale + self.offset
+
+    def to_raw(self, physical: Number) -> Number:
+        """The raw value nearest to `physical`, half to even, whether or not it fits the bits."""
+        if self.is_identity:
+            return physical if self.is_float else round(physical)
+        if self.is_whole:
+            scale, difference = int(self.scale), physical - int(self.offset)
+            quotient, rest = divmod(difference, scale)
+            return round(quotient if rest == 0 else difference / scale)
+        quotient = (physical - self.offset) / self.scale
+        return quotient if self.is_float else round(quotient)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Message:
+    """One message; belongs to a `Database`, compared by identity, pickled by name."""
+
+    database: Database
+    name: str
+    arbitration_id: int
+    is_extended_id: bool
+    is_fd: bool
+    bitrate_switch: bool
+    length: int
+    senders: tuple[str, ...]
+    receivers: tuple[str, ...]
+    comment: str
+    cycle_time_ns: int | None
+    start_delay_ns: int
+    min_gap_ns: int
+    send_type: str
+    e2e: E2eConfig | None
+    signals: tuple[Signal, ...]
+    _by_name: Mapping[str, Signal]
+    _codecs: list[MessageCodec]
+
+    @property
+    def label(self) -> str:
+        """How error texts call the message: `0x060 CDC_EmbCmd`."""
+        return f"{self.arbitration_id:#0{10 if self.is_extended_id else 5}x} {self.name}"
+
+    @property
+    def codec(self) -> MessageCodec:
+        """The compiled codec, built at first use."""
+        if not self._codecs:
+            self._codecs.append(MessageCodec(self))
+        return self._codecs[0]
+
+    def signal(self, name: str) -> Signal:
+        """The signal `name`. Raises `UsageError` with the nearest name where there is none."""
+        found = self._by_name.get(name)
+        if found is None:
+            raise unknown_name(f"message {self.label}: unknown signal", name, self._by_name)
+        return found
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _message_of, (self.database, self.name)
+
+    def __repr__(self) -> str:
+        return f"<Message {self.label}>"
+
+
+def unknown_name(where: str, name: object, known: Iterable[str]) -> UsageError:
+    """The error for a name that is not among `known`, with the nearest one."""
+    near = difflib.get_close_matches(str(name), list(known), n=1)
+    hint = f": did you mean {near[0]!r}?" if near else ""
+    return UsageError(f"{where} {name!r}{hint}")
+
+
+def _message_of(database: Database, name: str) -> Message:
+    return database.message(name)

@@ -1,0 +1,1 @@
+"""The physical truth: caliper, tyre, vehicle, environment. Knows no ECU."""

@@ -1,0 +1,202 @@
+"""One electro-mechanical brake: motor, screw, clamp force, disc and pad.
+
+The motor turns a screw against the caliper's stiffness; friction in the gear gives hysteresis and
+lets a small current hold a large force. Without current the clamp force drives the screw back
+open, unless the parking lock holds it. The force controller is an ECU's and no part of this.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+
+from simcore.arith import exponential
+from simcore.plant.parameters import CaliperParameters
+
+_CURRENT_FLOOR_A = 1e-9
+
+
+class Caliper:
+    """Caliper, disc and pad of one wheel; advanced by `step`.
+
+    `screw_travel_m` is 0 where new pads touch the disc and negative in the clearance. The parking
+    lock is a ratchet: it blocks the release direction only. `jammed` stops the screw altogether.
+    """
+
+    __slots__ = (
+        "_constants",
+        "_current_decay_ratio",
+        "_decay_dt_s",
+        "battery_current_a",
+        "brake_torque_nm",
+        "clamp_force_n",
+        "disc_temperature_c",
+        "jammed",
+        "motor_speed_radps",
+        "pad_wear_m",
+        "parameters",
+        "park_locked",
+        "phase_current_a",
+        "screw_travel_m",
+    )
+
+    def __init__(self, parameters: CaliperParameters) -> None:
+        self.parameters = parameters
+        self.motor_speed_radps = 0.0
+        self.screw_travel_m = -parameters.clearance_m
+        self.phase_current_a = 0.0
+        self.clamp_force_n = 0.0
+        self.brake_torque_nm = 0.0
+        self.disc_temperature_c = parameters.ambient_temperature_c
+        self.pad_wear_m = 0.0
+        self.battery_current_a = 0.0
+        self.park_locked = False
+        self.jammed = False
+        self._decay_dt_s = 0.0
+        self._current_decay_ratio = 1.0
+        p = parameters
+        self._constants = (
+            p.motor_constant_nm_per_a,
+            p.winding_resistance_ohm,
+            p.current_max_a,
+            p.usable_voltage_ratio,
+            p.motor_inertia_kgm2,
+            p.gear_m_per_rad,
+            p.friction_constant_nm,
+            p.friction_load_nm_per_n,
+            p.damping_nms,
+        )
+
+    def step(
+        self,
+        dt_s: float,
+        motor_current_a: float,
+        supply_v: float,
+        wheel_speed_radps: float,
+        speed_mps: float,
+    ) -> None:
+        """Advance by `dt_s` with a request to the current loop and the supply of the inverter."""
+        motor_speed_radps = self.motor_speed_radps
+        if motor_current_a == 0.0 and self.phase_current_a == 0.0 and motor_speed_radps == 0.0:
+            self.battery_current_a = 0.0
+            if self.clamp_force_n == 0.0:
+                if self.disc_temperature_c != self.parameters.ambient_temperature_c:
+                    self._heat(dt_s, wheel_speed_radps, speed_mps)
+                return
+        self._drive(dt_s, motor_current_a, supply_v)
+        self.clamp_force_n = force_n = self._force_at(self.screw_travel_m - self.pad_wear_m)
+        p = self.parameters
+        torque_nm = 2.0 * p.pad_friction_ratio * p.effective_radius_m * force_n
+        if self.disc_temperature_c > p.fade_onset_c:
+            torque_nm *= self._fade_ratio()
+        self.brake_torque_nm = torque_nm
+        self._heat(dt_s, wheel_speed_radps, speed_mps)
+
+    def _drive(self, dt_s: float, motor_current_a: float, supply_v: float) -> None:
+        """Current loop, motor and screw."""
+        (
+            kt_nm_per_a,
+            resistance_ohm,
+            current_max_a,
+            usable_ratio,
+            inertia_kgm2,
+            gear_m_per_rad,
+            friction_nm,
+            friction_nm_per_n,
+            damping_nms,
+        ) = self._constants
+        speed_radps = self.motor_speed_radps
+        limit_a = current_max_a if supply_v > 0.0 else 0.0
+        if motor_current_a * speed_radps >= 0.0:
+            # Motoring: the back-EMF leaves only part of the supply to drive the current.
+            back_emf_v = kt_nm_per_a * (speed_radps if speed_radps >= 0.0 else -speed_radps)
+            headroom_a = (usable_ratio * supply_v - back_emf_v) / resistance_ohm
+            if headroom_a < limit_a:
+                limit_a = headroom_a if headroom_a > 0.0 else 0.0
+        if motor_current_a > limit_a:
+            motor_current_a = limit_a
+        elif motor_current_a < -limit_a:
+            motor_current_a = -limit_a
+        if dt_s != self._decay_dt_s:
+            self._decay_dt_s = dt_s
+            self._current_decay_ratio = exponential(-dt_s / self.parameters.current_time_constant_s)
+        current_a = motor_current_a + (self.phase_current_a - motor_current_a) * (
+            self._current_decay_ratio
+        )
+        if motor_current_a == 0.0 and -_CURRENT_FLOOR_A < current_a < _CURRENT_FLOOR_A:
+            current_a = 0.0
+        self.phase_current_a = current_a
+
+        force_n = self.clamp_force_n
+        torque_nm = kt_nm_per_a * current_a - gear_m_per_rad * force_n - damping_nms * speed_radps
+        speed_radps += dt_s / inertia_kgm2 * torque_nm
+        # Coulomb friction takes speed off and stops there: exact stiction, no chatter.
+        loss_radps = dt_s / inertia_kgm2 * (friction_nm + friction_nm_per_n * force_n)
+        if speed_radps > loss_radps:
+            speed_radps -= loss_radps
+        elif speed_radps < -loss_radps:
+            speed_radps += loss_radps
+        else:
+            speed_radps = 0.0
+        if self.jammed or (self.park_locked and speed_radps < 0.0):
+            speed_radps = 0.0
+        travel_m = self.screw_travel_m + dt_s * gear_m_per_rad * speed_radps
+        stop_m = -self.parameters.retracted_stop_m
+        if travel_m < stop_m and speed_radps < 0.0:
+            travel_m = stop_m
+            speed_radps = 0.0
+        self.screw_travel_m = travel_m
+        self.motor_speed_radps = speed_radps
+        if supply_v > 0.0:
+            power_w = (kt_nm_per_a * speed_radps + resistance_ohm * current_a) * current_a
+            self.battery_current_a = power_w / supply_v
+        else:
+            self.battery_current_a = 0.0
+
+    def _force_at(self, compression_m: float) -> float:
+        if compression_m <= 0.0:
+            return 0.0
+        p = self.parameters
+        return (p.stiffness_n_per_m + p.stiffening_n_per_m2 * compression_m) * compression_m
+
+    def _fade_ratio(self) -> float:
+        p = self.parameters
+        excess_k = self.disc_temperature_c - p.fade_onset_c
+        if excess_k > p.fade_span_k:
+            excess_k = p.fade_span_k
+        return 1.0 - p.fade_per_k2 * excess_k * excess_k
+
+    def _heat(self, dt_s: float, wheel_speed_radps: float, speed_mps: float) -> None:
+        p = self.parameters
+        if wheel_speed_radps < 0.0:
+            wheel_speed_radps = -wheel_speed_radps
+        if speed_mps < 0.0:
+            speed_mps = -speed_mps
+        power_w = self.brake_torque_nm * wheel_speed_radps
+        cooling_w_per_k = p.cooling_w_per_k + p.cooling_speed_w_per_k_per_mps * speed_mps
+        lost_w = cooling_w_per_k * (self.disc_temperature_c - p.ambient_temperature_c)
+        self.disc_temperature_c += (
+            dt_s * (p.heat_share_ratio * power_w - lost_w) / p.disc_heat_capacity_j_per_k
+        )
+        self.pad_wear_m += p.wear_m_per_j * power_w * dt_s
+
+    def travel_at(self, clamp_force_n: float) -> float:
+        """Screw travel in m at which the caliper clamps with `clamp_force_n`, at present wear."""
+        p = self.parameters
+        k1, k2 = p.stiffness_n_per_m, p.stiffening_n_per_m2
+        if k2 == 0.0:
+            return self.pad_wear_m + clamp_force_n / k1
+        return self.pad_wear_m + (sqrt(k1 * k1 + 4.0 * k2 * clamp_force_n) - k1) / (2.0 * k2)
+
+    def place_at(self, clamp_force_n: float) -> None:
+        """Put the screw at rest where it clamps with `clamp_force_n`, as a scenario's start."""
+        p = self.parameters
+        if clamp_force_n > 0.0:
+            self.screw_travel_m = self.travel_at(clamp_force_n)
+        else:
+            self.screw_travel_m = self.pad_wear_m - p.clearance_m
+        self.motor_speed_radps = 0.0
+        self.phase_current_a = 0.0
+        self.battery_current_a = 0.0
+        self.clamp_force_n = self._force_at(self.screw_travel_m - self.pad_wear_m)
+        torque_nm = 2.0 * p.pad_friction_ratio * p.effective_radius_m * self.clamp_force_n
+        self.brake_torque_nm = torque_nm

@@ -1,0 +1,101 @@
+"""The whole plant: four calipers, the vehicle and the road, advanced together.
+
+This is what a rig steps every millisecond. Inputs are plain attributes that stay until changed;
+outputs are read from `calipers` and `vehicle`. Pedal, sensors and electronics are outside.
+"""
+
+from __future__ import annotations
+
+from simcore.plant.caliper import Caliper
+from simcore.plant.environment import DRY_ASPHALT, Surface
+from simcore.plant.parameters import (
+    FRONT_CALIPER,
+    REAR_CALIPER,
+    REFERENCE_VEHICLE,
+    CaliperParameters,
+    VehicleParameters,
+)
+from simcore.plant.vehicle import Vehicle
+
+
+class ChassisPlant:
+    """Four calipers on a vehicle on a road. Lists are in the order FL FR RL RR.
+
+    `motor_current_a` is the request to each current loop, `supply_v` the supply of each inverter,
+    `steer_rad` the road wheel angle of the front axle.
+    """
+
+    __slots__ = (
+        "_surface",
+        "_torque_nm",
+        "calipers",
+        "drive_torque_nm",
+        "motor_current_a",
+        "steer_rad",
+        "supply_v",
+        "vehicle",
+    )
+
+    def __init__(
+        self,
+        *,
+        vehicle: VehicleParameters = REFERENCE_VEHICLE,
+        front_caliper: CaliperParameters = FRONT_CALIPER,
+        rear_caliper: CaliperParameters = REAR_CALIPER,
+        surface: Surface = DRY_ASPHALT,
+        supply_v: float = 48.0,
+    ) -> None:
+        self.calipers = (
+            Caliper(front_caliper),
+            Caliper(front_caliper),
+            Caliper(rear_caliper),
+            Caliper(rear_caliper),
+        )
+        self.vehicle = Vehicle(vehicle)
+        self.motor_current_a: list[float] = [0.0, 0.0, 0.0, 0.0]
+        self.supply_v: list[float] = [supply_v] * 4
+        self.drive_torque_nm: list[float] = [0.0, 0.0, 0.0, 0.0]
+        self.steer_rad = 0.0
+        self._torque_nm: list[float] = [0.0, 0.0, 0.0, 0.0]
+        self.set_surface(surface)
+
+    @property
+    def surface(self) -> Surface:
+        """The road; changed by `set_surface`."""
+        return self._surface
+
+    def set_surface(self, surface: Surface) -> None:
+        """Put another road under the vehicle, from now on. Takes the road's slope, too."""
+        self._surface = surface
+        if surface.grade_ratio != self.vehicle.grade_ratio:
+            self.vehicle.set_grade(surface.grade_ratio)
+        self._take_friction()
+
+    def step(self, dt_s: float) -> None:
+        """Advance everything by `dt_s`: calipers first, then the vehicle under their torques."""
+        vehicle = self.vehicle
+        fl, fr, rl, rr = self.calipers
+        i_fl, i_fr, i_rl, i_rr = self.motor_current_a
+        u_fl, u_fr, u_rl, u_rr = self.supply_v
+        w_fl, w_fr, w_rl, w_rr = vehicle.wheel_speed_radps
+        speed_mps = vehicle.speed_mps
+        fl.step(dt_s, i_fl, u_fl, w_fl, speed_mps)
+        fr.step(dt_s, i_fr, u_fr, w_fr, speed_mps)
+        rl.step(dt_s, i_rl, u_rl, w_rl, speed_mps)
+        rr.step(dt_s, i_rr, u_rr, w_rr, speed_mps)
+        torque = self._torque_nm
+        torque[0] = fl.brake_torque_nm
+        torque[1] = fr.brake_torque_nm
+        torque[2] = rl.brake_torque_nm
+        torque[3] = rr.brake_torque_nm
+        if len(self._surface.segments) > 1:
+            self._take_friction()
+        vehicle.step(dt_s, torque, self.drive_torque_nm, self.steer_rad)
+
+    def _take_friction(self) -> None:
+        vehicle = self.vehicle
+        front_m = vehicle.x_m + vehicle.parameters.cg_to_front_m
+        rear_m = vehicle.x_m - vehicle.parameters.cg_to_rear_m
+        for corner in range(4):
+            x_m = front_m if corner < 2 else rear_m
+            vehicle.friction_ratio[corner] = self._surface.friction_ratio(corner, x_m)

@@ -1,0 +1,1 @@
+from simcore.rig.rig import Rig

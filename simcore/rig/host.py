@@ -1,0 +1,205 @@
+"""`NodeHost`: runs one node on the rig and is the port it sees.
+
+The host calls the node when a frame arrives or its deadline comes, and keeps a broken module from
+breaking the run: what the node raises becomes a finding, and the node is switched off, as a
+crashed ECU would be: it sends nothing and its outputs are 0.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable, Mapping
+
+from simcore.bus import Bus, Controller, Frame
+from simcore.ecu import Node
+from simcore.errors import UsageError
+from simcore.kernel import Priority, Scheduler
+from simcore.rig.events import EventLog
+from simcore.units import format_ns
+
+_ECU = int(Priority.ECU)
+
+
+class NodeHost:
+    """Implements `Port` for one node."""
+
+    __slots__ = (
+        "_armed_ns",
+        "_controllers",
+        "_default",
+        "_initial_outputs",
+        "_log",
+        "_memory",
+        "_name",
+        "_scheduler",
+        "inputs",
+        "node",
+        "outputs",
+        "running",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        node: Node,
+        buses: Iterable[Bus],
+        scheduler: Scheduler,
+        log: EventLog,
+        *,
+        inputs: Mapping[str, float],
+        outputs: Mapping[str, float],
+    ) -> None:
+        self._name = name
+        self._scheduler = scheduler
+        self._log = log
+        self._armed_ns: int | None = None
+        self._memory: dict[str, bytes] = {}
+        self._initial_outputs = dict(outputs)
+        self.node = node
+        self.running = False
+        self.inputs: dict[str, float] = dict(inputs)
+        self.outputs: dict[str, float] = dict(outputs)
+        self._controllers: dict[str, Controller] = {
+            bus.name: bus.attach(name, self._receive) for bus in buses
+        }
+        self._default = next(iter(self._controllers.values()), None)
+
+    # -- the Port the node sees ---------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def memory(self) -> dict[str, bytes]:
+        return self._memory
+
+    def send(self, frame: Frame, channel: str | None = None) -> None:
+        """Request transmission; see `Port.send`."""
+        if channel is None:
+            controller = self._default
+        else:
+            controller = self._controllers.get(channel)
+        if controller is None:
+            channels = ", ".join(self._controllers) or "no bus"
+            raise UsageError(f"{self._name}: send on {channel}", expected=channels)
+        controller.send(frame)
+
+    def accept(self, arbitration_ids: Iterable[int] | None) -> None:
+        """Set the acceptance filter of every controller; see `Port.accept`."""
+        pairs = None if arbitration_ids is None else [(i, i > 0x7FF) for i in arbitration_ids]
+        for controller in self._controllers.values():
+            controller.accept(pairs)
+
+    def read(self, pin: str) -> float:
+        """Value of an input pin; see `Port.read`."""
+        try:
+            return self.inputs[pin]
+        except KeyError:
+            raise UsageError(
+                f"{self._name}: read pin {pin!r}", expected=_listed(self.inputs)
+            ) from None
+
+    def write(self, pin: str, value_ratio: float) -> None:
+        """Set an output pin; see `Port.write`."""
+        if pin not in self.outputs:
+            raise UsageError(f"{self._name}: write pin {pin!r}", expected=_listed(self.outputs))
+        value = float(value_ratio)
+        if value - value != 0.0:  # infinite or not a number
+            raise UsageError(f"{self._name}: write pin {pin!r}", expected="a finite number", got=value)
+        self.outputs[pin] = value
+
+    def log(self, kind: str, text: str) -> None:
+        """Record an event of this node; see `Port.log`."""
+        self._log.add(self._name, kind, text)
+
+    # -- what the rig calls ---------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Power on, or reset: the node begins anew with its non-volatile memory kept."""
+        self.running = True
+        for controller in self._controllers.values():
+            controller.set_enabled(True)
+        self.outputs.update(self._initial_outputs)
+        self._armed_ns = None
+        try:
+            self.node.start(self, self._scheduler.now_ns)
+            self._arm()
+        except Exception as error:  # whatever a module raises is a finding, not our crash
+            self._crashed("start", error)
+
+    def halt(self) -> None:
+        """Power off: nothing is sent, nothing is called, outputs are 0."""
+        self.running = False
+        self._armed_ns = None
+        for controller in self._controllers.values():
+            controller.set_enabled(False)
+        for pin in self.outputs:
+            self.outputs[pin] = 0.0
+
+    def replace(self, node: Node) -> None:
+        """Put another module in this place and power it on."""
+        self.halt()
+        self.node = node
+        self._memory = {}
+        for controller in self._controllers.values():
+            controller.accept(None)
+        self.start()
+
+    def controller(self, channel: str | None = None) -> Controller:
+        """The node's controller on a bus, its first one by default."""
+        controller = self._default if channel is None else self._controllers.get(channel)
+        if controller is None:
+            raise UsageError(f"{self._name}: controller on {channel}", expected="a bus it is on")
+        return controller
+
+    def _receive(self, frame: Frame) -> None:
+        try:
+            self.node.receive(frame, self._scheduler.now_ns)
+            if self.node.next_deadline_ns() != self._armed_ns:
+                self._arm()
+        except Exception as error:
+            self._crashed(f"receive of {frame!r}", error)
+
+    def _tick(self) -> None:
+        now_ns = self._scheduler.now_ns
+        if now_ns != self._armed_ns:
+            return  # the node asked for another time meanwhile, or was switched off
+        self._armed_ns = None
+        try:
+            self.node.on_timer(now_ns)
+            deadline_ns = self.node.next_deadline_ns()
+            if deadline_ns is not None and self.running:
+                if deadline_ns <= now_ns:
+                    raise UsageError(
+                        "next_deadline_ns after on_timer",
+                        expected=f"a time after {format_ns(now_ns)}, or None",
+                        got=format_ns(deadline_ns),
+                    )
+                self._armed_ns = deadline_ns
+                self._scheduler.post(deadline_ns, _ECU, self._tick)
+        except Exception as error:
+            self._crashed("on_timer", error)
+
+    def _arm(self) -> None:
+        """Schedule the node's next deadline; one in the past is due now."""
+        deadline_ns = self.node.next_deadline_ns()
+        if deadline_ns is None or not self.running:
+            self._armed_ns = None
+            return
+        deadline_ns = max(deadline_ns, self._scheduler.now_ns)
+        self._armed_ns = deadline_ns
+        self._scheduler.post(deadline_ns, _ECU, self._tick)
+
+    def _crashed(self, where: str, error: Exception) -> None:
+        self.halt()
+        detail = "".join(traceback.format_exception(error))
+        self._log.find(
+            self._name,
+            f"{where} raised {type(error).__name__}: {error}; the node is switched off",
+            detail,
+        )
+
+
+def _listed(pins: Mapping[str, float]) -> str:
+    return f"one of {', '.join(sorted(pins))}" if pins else "no pins on this node"

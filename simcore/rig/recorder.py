@@ -1,0 +1,172 @@
+"""`Recorder`: the frames and the physical truth of a run, kept compactly.
+
+Every millisecond one row of plain floats goes into a flat array; frames go into the shared
+`FrameLog`. Statistics and the frame digest are folded from the log in blocks, so that the hot path
+only appends. Copies share what cannot change.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from struct import Struct
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simcore.bus import FrameLog
+from simcore.errors import UsageError
+from simcore.kernel import TraceDigest
+
+CORNERS = ("FL", "FR", "RL", "RR")
+_FRAME = Struct("<QQIHH").pack
+FOLD_AT = 2048
+
+
+class MessageFold:
+    """Running figures of one message of one sender on one bus."""
+
+    __slots__ = (
+        "busy_ns",
+        "count",
+        "cycle_count",
+        "cycle_max_ns",
+        "cycle_min_ns",
+        "cycle_sum_ns",
+        "first_sof_ns",
+        "last_sof_ns",
+        "latency_max_ns",
+        "latency_min_ns",
+        "latency_sum_ns",
+        "resync",
+    )
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first_sof_ns = 0
+        self.last_sof_ns = 0
+        self.cycle_min_ns = 0
+        self.cycle_max_ns = 0
+        self.latency_min_ns = 0
+        self.latency_max_ns = 0
+        self.latency_sum_ns = 0
+        self.busy_ns = 0
+        self.cycle_count = 0
+        self.cycle_sum_ns = 0
+        self.resync = False
+        """The sender was restarted: the next distance is no cycle."""
+
+    def add(self, sof_ns: int, eof_ns: int, latency_ns: int) -> None:
+        """Take one frame."""
+        if self.count:
+            if self.resync:
+                self.resync = False
+            else:
+                self._add_cycle(sof_ns - self.last_sof_ns)
+            if latency_ns < self.latency_min_ns:
+                self.latency_min_ns = latency_ns
+            elif latency_ns > self.latency_max_ns:
+                self.latency_max_ns = latency_ns
+        else:
+            self.first_sof_ns = sof_ns
+            self.latency_min_ns = self.latency_max_ns = latency_ns
+        self.count += 1
+        self.last_sof_ns = sof_ns
+        self.latency_sum_ns += latency_ns
+        self.busy_ns += eof_ns - sof_ns
+
+    def _add_cycle(self, cycle_ns: int) -> None:
+        if self.cycle_count == 0:
+            self.cycle_min_ns = self.cycle_max_ns = cycle_ns
+        elif cycle_ns < self.cycle_min_ns:
+            self.cycle_min_ns = cycle_ns
+        elif cycle_ns > self.cycle_max_ns:
+            self.cycle_max_ns = cycle_ns
+        self.cycle_count += 1
+        self.cycle_sum_ns += cycle_ns
+
+
+FoldKey = tuple[str, int, bool, str]
+"""channel, arbitration_id, is_extended_id, sender"""
+
+
+class Recorder:
+    """Everything recorded in a run."""
+
+    __slots__ = ("_columns", "_digest", "_folded", "_rows", "_width", "folds", "frames")
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self.frames = FrameLog()
+        self.folds: dict[FoldKey, MessageFold] = {}
+        self._columns = tuple(columns)
+        self._width = len(self._columns)
+        self._rows = array("d")
+        self._digest = TraceDigest()
+        self._folded = 0
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the recorded columns."""
+        return self._columns
+
+    @property
+    def row_count(self) -> int:
+        """Rows so far: one per plant step."""
+        return len(self._rows) // self._width
+
+    def append(self, row: Sequence[float]) -> None:
+        """Take one row, in the order of `columns`."""
+        self._rows.extend(row)
+        if len(self.frames) - self._folded >= FOLD_AT:
+            self.fold()
+
+    def column(self, name: str, *, first_row: int = 0) -> NDArray[np.float64]:
+        """One column from `first_row` on, as a copy."""
+        if name not in self._columns:
+            raise UsageError(
+                f"recorded column {name!r}", expected=f"one of {', '.join(self._columns)}"
+            )
+        table = np.frombuffer(self._rows, dtype=np.float64).reshape(-1, self._width)
+        return table[first_row:, self._columns.index(name)].copy()
+
+    def table(self) -> NDArray[np.float64]:
+        """All rows as a copy, shape (rows, columns)."""
+        return np.frombuffer(self._rows, dtype=np.float64).reshape(-1, self._width).copy()
+
+    def hexdigest(self) -> str:
+        """Digest over all frames so far."""
+        self.fold()
+        return self._digest.hexdigest()
+
+    def restart(self, sender: str) -> None:
+        """A sender starts anew: the pause before its next frames is no cycle of theirs."""
+        self.fold()
+        for key, fold in self.folds.items():
+            if key[3] == sender:
+                fold.resync = True
+
+    def fold(self) -> None:
+        """Bring statistics and digest up to the last frame."""
+        frames = self.frames
+        folds = self.folds
+        add = self._digest.add
+        for index in range(self._folded, len(frames)):
+            sof_ns, eof_ns, channel, frame, sender, request_ns = frames[index]
+            header = frame.header
+            flags = (
+                header.is_extended_id
+                | header.is_fd << 1
+                | header.bitrate_switch << 2
+                | header.error_state_indicator << 3
+                | header.is_remote_frame << 4
+                | header.dlc << 8
+            )
+            data = frame.data
+            add(_FRAME(sof_ns, eof_ns, header.arbitration_id, flags, len(data)) + data)
+            key = (channel, header.arbitration_id, header.is_extended_id, sender)
+            fold = folds.get(key)
+            if fold is None:
+                fold = folds[key] = MessageFold()
+                add(f"{channel}\x1f{sender}\x1e".encode())
+            fold.add(sof_ns, eof_ns, eof_ns - request_ns)
+        self._folded = len(frames)

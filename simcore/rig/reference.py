@@ -1,0 +1,74 @@
+"""The reference chassis: which ECU stands behind which node name, and its pins.
+
+The only place besides `ecu/` that knows the names of the shipped interface.
+"""
+
+from __future__ import annotations
+
+from simcore.ecu import Bps, Cdc, Emb, Imu, Node, RestbusNode
+from simcore.network import Database
+from simcore.network.messages import Number
+
+CORNERS = ("FL", "FR", "RL", "RR")
+EMB_NODES = tuple(f"EMB_{corner}" for corner in CORNERS)
+CHASSIS_A = "CHASSIS_A"
+SUPPLY_V = 48.0
+
+EMB_INPUTS = {
+    "clamp_force_n": 0.0,
+    "screw_travel_m": 0.0,
+    "motor_speed_radps": 0.0,
+    "phase_current_a": 0.0,
+    "battery_current_a": 0.0,
+    "wheel_speed_radps": 0.0,
+    "supply_v": SUPPLY_V,
+    "disc_temperature_c": 20.0,
+}
+EMB_OUTPUTS = {"motor_current_a": 0.0, "park_lock_state": 0.0}
+PINS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
+    **{name: (EMB_INPUTS, EMB_OUTPUTS) for name in EMB_NODES},
+    "BPS": (
+        {"pedal_travel_1_mm": 0.0, "pedal_travel_2_mm": 0.0, "pedal_force_n": 0.0},
+        {},
+    ),
+    "IMU": (
+        {"yaw_rate_radps": 0.0, "roll_rate_radps": 0.0, "ax_mps2": 0.0, "ay_mps2": 0.0},
+        {},
+    ),
+    "CDC": ({"auto_hold_switch_state": 0.0}, {}),
+}
+"""Input and output pins per node, with their values at power on."""
+
+RESTBUS_VALUES: dict[str, dict[str, Number | str]] = {
+    "CDC2_EmbCmd": {"CDC2_Src": "Secondary", "CDC2_PwrMode": "Drive"},
+    "SAS_Angle": {"SAS_Angle": 0.0, "SAS_Rate": 0.0, "SAS_Qf": "Valid", "EPS_State": "Avail"},
+    "VCU_Torque": {
+        "VCU_AxTqF": 0,
+        "VCU_AxTqR": 0,
+        "VCU_AccPed": 0,
+        "VCU_Gear": "D",
+        "VCU_RegenQf": "Valid",
+    },
+    "ADAS_LongReq": {
+        "ADAS_AebActv": "Inactive",
+        "ADAS_AccActv": 0,
+        "ADAS_HoldReq": "None",
+        "ADAS_ParkReq": "None",
+    },
+    "PDM_Supply": {"PDM_UA": SUPPLY_V, "PDM_UB": SUPPLY_V, "PDM_StA": "OK", "PDM_StB": "OK"},
+    "VEH_Mode": {"VEH_PwrMode": "Drive"},
+}
+"""What the nodes without a simulated ECU send, where it differs from the start values."""
+
+BUILDERS = {"BPS": Bps, "IMU": Imu, "CDC": Cdc, **dict.fromkeys(EMB_NODES, Emb)}
+
+
+def build_node(name: str, database: Database) -> Node:
+    """The reference module behind a node name; a restbus sender where none is simulated."""
+    builder = BUILDERS.get(name)
+    if builder is not None:
+        return builder(name, database)
+    node = RestbusNode(name, database)
+    for message in node.payloads:
+        node.set(message, **RESTBUS_VALUES.get(message, {}))
+    return node

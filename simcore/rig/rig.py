@@ -1,0 +1,397 @@
+"""`Rig`: the reference chassis wired up, and the scripting API.
+
+The walk of one pedal press: `driver` moves the pedal; its travel is a pin of the pedal sensor;
+the sensor's frame wins arbitration on `CHASSIS_A`; the domain controller commands the four
+actuators; their motor currents are pins of the plant; the plant brakes the vehicle; wheel speeds
+are pins again. The script owns time: nothing happens outside `run_for` and `run_until`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from hashlib import blake2b
+
+from simcore.bus import BitTiming, Bus
+from simcore.ecu import Node, RestbusNode
+from simcore.errors import UsageError
+from simcore.faults import EcuSilent
+from simcore.kernel import FreeRunning, Pacing, Priority, RandomStreams, Scheduler, StuckError
+from simcore.network import Database
+from simcore.plant.chassis import ChassisPlant
+from simcore.rig.driver import (
+    DEFAULT_RAMP_NS,
+    PEDAL_FULL_FORCE_N,
+    PEDAL_FULL_TRAVEL_MM,
+    Driver,
+)
+from simcore.rig.events import EventLog
+from simcore.rig.host import NodeHost
+from simcore.rig.measure import ForceAccuracy, Release, Stop, measure_force_accuracy
+from simcore.rig.measure import measure_release as _measure_release
+from simcore.rig.measure import measure_stop as _measure_stop
+from simcore.rig.recorder import CORNERS, Recorder
+from simcore.rig.reference import CHASSIS_A, EMB_NODES, PINS, SUPPLY_V, build_node
+from simcore.rig.result import Check
+from simcore.rig.vehicle import VehicleControl
+from simcore.units import NS_PER_MS, format_ns
+
+PLANT_PERIOD_NS = NS_PER_MS
+_PLANT_STEP_S = 0.001
+_PLANT = int(Priority.PLANT)
+IDLE_CALL_LIMIT = 10_000
+"""More calls in a row that let no time pass than this is a script that loops."""
+
+COLUMNS = (
+    "pedal_pct",
+    "speed_mps",
+    "ax_mps2",
+    "yaw_rate_radps",
+    "distance_m",
+    "x_m",
+    "lateral_offset_m",
+    "hold_allowed_ratio",
+    *(f"clamp_force_n.{corner}" for corner in CORNERS),
+    *(f"wheel_speed_radps.{corner}" for corner in CORNERS),
+    *(f"motor_current_a.{corner}" for corner in CORNERS),
+)
+"""What the recorder keeps of every millisecond."""
+
+_HOLD_BELOW_MPS = 0.5
+
+
+class Rig:
+    """The reference chassis in virtual time.
+
+    `seed` feeds the named random streams; `database` is the network (default: the shipped
+    interface); `pacing` ties virtual to real time (default: as fast as possible).
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        database: Database | None = None,
+        timing: BitTiming | None = None,
+        pacing: Pacing | None = None,
+    ) -> None:
+        self.random = RandomStreams(seed)
+        self.seed = seed
+        self.database = database if database is not None else Database.reference()
+        self.scheduler = Scheduler()
+        self.log = EventLog(self.scheduler)
+        self.recorder = Recorder(COLUMNS)
+        self.checks: list[Check] = []
+        self.measurements: dict[str, str] = {}
+        self.silenced: dict[str, int] = {}
+        """Nodes a fault has switched off on purpose, with the time."""
+        self.plant = ChassisPlant(supply_v=SUPPLY_V)
+        self.vehicle = VehicleControl(self.plant, self.log)
+        self.driver = Driver(self.log)
+        self._pacing: Pacing = pacing if pacing is not None else FreeRunning()
+        self._idle_calls = 0
+        bus_timing = timing if timing is not None else timing_of(self.database)
+        self.buses = (Bus(CHASSIS_A, bus_timing, self.scheduler, log=self.recorder.frames),)
+        self._hosts: dict[str, NodeHost] = {}
+        for name in self.database.nodes:
+            inputs, outputs = PINS.get(name, ({}, {}))
+            self._hosts[name] = NodeHost(
+                name,
+                build_node(name, self.database),
+                self.buses,
+                self.scheduler,
+                self.log,
+                inputs=inputs,
+                outputs=outputs,
+            )
+        missing = [name for name in (*EMB_NODES, "BPS", "IMU", "CDC") if name not in self._hosts]
+        if missing:
+            raise UsageError(
+                f"rig on {self.database.name}", expected=f"the nodes {', '.join(missing)}"
+            )
+        self._emb = tuple(self._hosts[name] for name in EMB_NODES)
+        self._update_pins()
+        for host in self._hosts.values():
+            host.start()
+        self.scheduler.post(PLANT_PERIOD_NS, _PLANT, self._step_plant)
+
+    # -- time -----------------------------------------------------------------------------------
+
+    @property
+    def now_ns(self) -> int:
+        """Virtual time since the rig was built."""
+        return self.scheduler.now_ns
+
+    def run_for(self, duration_ns: int) -> None:
+        """Let virtual time pass."""
+        if isinstance(duration_ns, bool) or not isinstance(duration_ns, int):
+            raise UsageError(
+                "run_for", expected="whole ns, as ms(5) or s(2) give", got=repr(duration_ns)
+            )
+        if duration_ns < 0:
+            raise UsageError("run_for", expected="a time >= 0 ns", got=f"{duration_ns} ns")
+        self._count_idle(duration_ns == 0)
+        end_ns = self.now_ns + duration_ns
+        step_ns = self._pacing.slice_ns()
+        while step_ns is not None and self.now_ns + step_ns < end_ns:
+            self.scheduler.run_until_ns(self.now_ns + step_ns)
+            self._pacing.wait_until(self.now_ns)
+        self.scheduler.run_until_ns(end_ns)
+        self._pacing.wait_until(end_ns)
+
+    def run_until(self, predicate: Callable[[], bool], *, timeout: int) -> bool:
+        """Run until `predicate()` holds, at most `timeout` ns; returns whether it held.
+
+        The predicate is asked after each instant at which anything happened.
+        """
+        if isinstance(timeout, bool) or not isinstance(timeout, int) or timeout < 0:
+            raise UsageError("run_until, timeout", expected="whole ns >= 0", got=repr(timeout))
+        started_ns = self.now_ns
+        end_ns = started_ns + timeout
+        held = False
+        step_ns = self._pacing.slice_ns()
+        while not held and self.now_ns < end_ns:
+            stop_ns = end_ns if step_ns is None else min(end_ns, self.now_ns + step_ns)
+            held = self.scheduler.run_until(predicate, stop_ns)
+            self._pacing.wait_until(self.now_ns)
+        held = held or bool(predicate())
+        self._count_idle(self.now_ns == started_ns)
+        return held
+
+    def at(self, time_ns: int, action: Callable[[], object]) -> None:
+        """Do something at a virtual time; `action` is a bound method or a partial of one."""
+        self.scheduler.timer(time_ns, Priority.OBSERVER, action)
+
+    def _count_idle(self, idle: bool) -> None:
+        self._idle_calls = self._idle_calls + 1 if idle else 0
+        if self._idle_calls > IDLE_CALL_LIMIT:
+            raise StuckError(
+                f"the script called run_for/run_until {IDLE_CALL_LIMIT} times in a row without "
+                f"letting time pass; it stands at {format_ns(self.now_ns)}"
+            )
+
+    # -- nodes and faults -----------------------------------------------------------------------
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Names of all nodes on the rig."""
+        return tuple(self._hosts)
+
+    def node(self, name: str) -> Node:
+        """The module behind a node name. Raises `UsageError` for an unknown name."""
+        return self._host(name).node
+
+    def replace(self, name: str, node: Node) -> None:
+        """Put another module in the place of a node and power it on, now."""
+        for method in ("start", "receive", "on_timer", "next_deadline_ns"):
+            if not callable(getattr(node, method, None)):
+                raise UsageError(
+                    f"replace {name}", expected=f"a node with a method {method}", got=repr(node)
+                )
+        host = self._host(name)
+        self.recorder.restart(name)
+        self.silenced.pop(name, None)
+        self.log.add(name, "note", f"replaced by {type(node).__name__}")
+        host.replace(node)
+
+    def restbus(self, name: str) -> RestbusNode:
+        """The restbus sender behind a node name, to set its signals."""
+        node = self.node(name)
+        if not isinstance(node, RestbusNode):
+            raise UsageError(f"restbus {name}", expected="a node played by the restbus", got=node)
+        return node
+
+    def reset(self, name: str) -> None:
+        """Power-cycle a node; also ends `EcuSilent`."""
+        host = self._host(name)
+        self.recorder.restart(name)
+        self.silenced.pop(name, None)
+        host.halt()
+        self.log.add(name, "note", "reset")
+        host.start()
+
+    def inject(self, fault: EcuSilent) -> None:
+        """Break something, now."""
+        host = self._host(fault.node)
+        self.silenced[fault.node] = self.now_ns
+        self.log.add(fault.node, "fault", fault.sentence)
+        host.halt()
+
+    def pin(self, node: str, name: str) -> float:
+        """Present value of an input or output pin."""
+        host = self._host(node)
+        value = host.outputs.get(name)
+        return host.read(name) if value is None else value
+
+    def set_auto_hold(self, on: bool) -> None:
+        """Press the auto-hold switch."""
+        self._host("CDC").inputs["auto_hold_switch_state"] = float(on)
+        self.log.add("driver", "driver", f"auto hold switched {'on' if on else 'off'}")
+
+    # -- driving ---------------------------------------------------------------------------------
+
+    def press_pedal(self, pedal_pct: float, *, ramp_ns: int = DEFAULT_RAMP_NS) -> None:
+        """Press the brake pedal to a position along a ramp."""
+        self.driver.press(pedal_pct, now_ns=self.now_ns, ramp_ns=ramp_ns)
+
+    def release_pedal(self, *, ramp_ns: int = 0) -> None:
+        """Release the brake pedal, at once by default."""
+        self.driver.press(0.0, now_ns=self.now_ns, ramp_ns=ramp_ns)
+
+    def measure_stop(
+        self, *, pedal_pct: float, timeout: int, ramp_ns: int = DEFAULT_RAMP_NS
+    ) -> Stop:
+        """Brake from the present speed to standstill and measure it; the pedal stays pressed."""
+        return _measure_stop(self, pedal_pct=pedal_pct, timeout_ns=timeout, ramp_ns=ramp_ns)
+
+    def measure_release(self, *, timeout: int) -> Release:
+        """Release the pedal and measure how fast the clamp forces go."""
+        return _measure_release(self, timeout_ns=timeout)
+
+    def measure_force_accuracy(self, *, duration: int) -> ForceAccuracy:
+        """Compare commanded and true clamp forces over a stretch of steady command."""
+        return measure_force_accuracy(self, duration_ns=duration)
+
+    # -- verdicts ----------------------------------------------------------------------------------
+
+    def check(
+        self,
+        requirement: str,
+        passed: object,
+        *,
+        measured: float | str | None = None,
+        limit: str = "",
+        text: str = "",
+    ) -> bool:
+        """Judge a requirement; the run goes on whatever the outcome.
+
+        `measured` may be a number: it is printed with the unit of `limit`. Returns `passed`.
+        """
+        if not requirement:
+            raise UsageError("check", expected="a requirement id")
+        outcome = bool(passed)
+        self.checks.append(
+            Check(
+                requirement=requirement,
+                passed=outcome,
+                text=text,
+                measured=_printed(measured, limit),
+                limit=limit,
+                time_ns=self.now_ns,
+                source="scenario",
+            )
+        )
+        self.log.add("check", "check", f"{requirement} {'passed' if outcome else 'FAILED'} {text}")
+        return outcome
+
+    def report(self, name: str, value: str) -> None:
+        """Add a named figure to the report: `rig.report("stopping distance", "40.2 m")`."""
+        self.measurements[name] = value
+
+    @property
+    def digest(self) -> str:
+        """Digest of everything so far: frames and events."""
+        parts = self.recorder.hexdigest() + self.log.hexdigest()
+        return blake2b(parts.encode(), digest_size=16).hexdigest()
+
+    def fork(self) -> Rig:
+        """An independent copy that continues from this instant."""
+        return copy.deepcopy(self)
+
+    # -- inside --------------------------------------------------------------------------------------
+
+    def _host(self, name: str) -> NodeHost:
+        host = self._hosts.get(name)
+        if host is None:
+            raise UsageError(
+                f"node {name!r}", expected=f"one of {', '.join(self._hosts)}", got=name
+            )
+        return host
+
+    def _step_plant(self) -> None:
+        """Actuator pins in, one millisecond of physics, sensor pins out, one row recorded."""
+        now_ns = self.scheduler.now_ns
+        plant = self.plant
+        vehicle = plant.vehicle
+        driver = self.driver
+        currents = plant.motor_current_a
+        calipers = plant.calipers
+        for i, host in enumerate(self._emb):
+            outputs = host.outputs
+            currents[i] = outputs["motor_current_a"]
+            calipers[i].park_locked = outputs["park_lock_state"] > 0.0
+        plant.steer_rad = driver.step(
+            now_ns,
+            _PLANT_STEP_S,
+            y_m=vehicle.y_m,
+            yaw_rad=vehicle.yaw_rad,
+            yaw_rate_radps=vehicle.yaw_rate_radps,
+            speed_mps=vehicle.speed_mps,
+        )
+        drive = plant.drive_torque_nm
+        drive[2] = drive[3] = driver.accelerator_n * vehicle.parameters.wheel_radius_m * 0.5
+        plant.step(_PLANT_STEP_S)
+        self._update_pins()
+        fl, fr, rl, rr = calipers
+        held = self._hosts["CDC"].inputs["auto_hold_switch_state"]
+        self.recorder.append(
+            (
+                driver.pedal_pct,
+                vehicle.speed_mps,
+                vehicle.ax_mps2,
+                vehicle.yaw_rate_radps,
+                vehicle.distance_m,
+                vehicle.x_m,
+                vehicle.y_m,
+                held if -_HOLD_BELOW_MPS < vehicle.speed_mps < _HOLD_BELOW_MPS else 0.0,
+                fl.clamp_force_n,
+                fr.clamp_force_n,
+                rl.clamp_force_n,
+                rr.clamp_force_n,
+                *vehicle.wheel_speed_radps,
+                *currents,
+            )
+        )
+        self.scheduler.post(now_ns + PLANT_PERIOD_NS, _PLANT, self._step_plant)
+
+    def _update_pins(self) -> None:
+        """Sensor pins take the plant's present values."""
+        plant = self.plant
+        vehicle = plant.vehicle
+        for i, host in enumerate(self._emb):
+            caliper = plant.calipers[i]
+            pins = host.inputs
+            pins["clamp_force_n"] = caliper.clamp_force_n
+            pins["screw_travel_m"] = caliper.screw_travel_m
+            pins["motor_speed_radps"] = caliper.motor_speed_radps
+            pins["phase_current_a"] = caliper.phase_current_a
+            pins["battery_current_a"] = caliper.battery_current_a
+            pins["wheel_speed_radps"] = vehicle.wheel_speed_radps[i]
+            pins["supply_v"] = plant.supply_v[i]
+            pins["disc_temperature_c"] = caliper.disc_temperature_c
+        pedal = self.driver.pedal_pct / 100.0
+        pins = self._hosts["BPS"].inputs
+        pins["pedal_travel_1_mm"] = pins["pedal_travel_2_mm"] = pedal * PEDAL_FULL_TRAVEL_MM
+        pins["pedal_force_n"] = pedal * PEDAL_FULL_FORCE_N
+        pins = self._hosts["IMU"].inputs
+        pins["yaw_rate_radps"] = vehicle.yaw_rate_radps
+        pins["ax_mps2"] = vehicle.specific_force_x_mps2
+        pins["ay_mps2"] = vehicle.specific_force_y_mps2
+
+
+def timing_of(database: Database) -> BitTiming:
+    """Bit timing from the database's rates; 500 kbit/s and 2 Mbit/s where it names none."""
+    data_bps = database.data_bps or 2_000_000
+    return BitTiming(
+        nominal_bps=database.nominal_bps or 500_000,
+        data_bps=data_bps if database.is_fd else None,
+    )
+
+
+def _printed(measured: float | str | None, limit: str) -> str:
+    """A measured value as printed, with the unit that ends the limit."""
+    if measured is None or isinstance(measured, str):
+        return measured or ""
+    words = limit.split()
+    unit = words[-1] if len(words) > 1 and not words[-1][-1].isdigit() else ""
+    return f"{measured:.4g} {unit}".strip()
