@@ -1,6 +1,7 @@
 """Encoding and decoding against cantools, message by message of the reference interface.
 
-Both sides run interleaved in one process on the same values; each figure is the median over rounds.
+Both sides run interleaved in one process on the same values; each figure is the median over rounds
+of processor time, so that a busy machine does not weigh on the slower side alone.
 cantools runs as `message.encode(values)` and `message.decode(data, decode_choices=False)`.
 Run with `python benchmarks/bench_codec.py`.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from math import exp, log
+from time import process_time
 from timeit import Timer
 from typing import Any, TypeAlias
 
@@ -21,8 +23,8 @@ from simcore.resources import dbc_path
 Action: TypeAlias = tuple[Callable[..., Any], Any, dict[str, Any]]
 """A function, its argument and its options."""
 
-ROUNDS = 15
-CALLS = 300
+ROUNDS = 21
+CALLS = 200
 
 
 def run(rounds: int = ROUNDS, calls: int = CALLS) -> dict[str, Any]:
@@ -90,6 +92,7 @@ def _interleaved(actions: list[Action], rounds: int, calls: int) -> list[float]:
         for (function, argument, options), sample in zip(actions, samples, strict=True):
             timer = Timer(
                 "function(argument, **options)" if options else "function(argument)",
+                timer=process_time,
                 globals={"function": function, "argument": argument, "options": options},
             )
             sample.append(timer.timeit(calls) / calls * 1e9)

@@ -9,6 +9,7 @@ from simcore.bus.controller import Controller
 from simcore.bus.duration import bit_counts, duration_ns
 from simcore.bus.frame import DLC_TO_LENGTH, LENGTH_TO_DLC, Frame, FrameHeader
 from simcore.bus.timing import INTERMISSION_BITS, BitTiming
+from simcore.bus.worst_case import worst_case_ns
 
 __all__ = [
     "DLC_TO_LENGTH",
@@ -25,4 +26,5 @@ __all__ = [
     "bit_counts",
     "bits",
     "duration_ns",
+    "worst_case_ns",
 ]

@@ -41,7 +41,17 @@ class MessageCodec:
     `choices=True` the texts (`str`) of raw values that have one. Both raise `UsageError`.
     """
 
-    __slots__ = ("_pages", "_selectors", "_tree", "_variants", "decode", "encode", "message")
+    __slots__ = (
+        "_pages",
+        "_readers",
+        "_selectors",
+        "_tree",
+        "_variants",
+        "_writers",
+        "decode",
+        "encode",
+        "message",
+    )
 
     encode: Callable[[Mapping[str, Any]], bytes]
     decode: Decode
@@ -52,6 +62,8 @@ class MessageCodec:
         self._variants: dict[tuple[str, ...], _Flat] = {}
         self._pages: dict[Any, _Flat] = {}
         self._selectors: dict[str, Callable[[bytes], tuple[Any, ...]]] = {}
+        self._readers: dict[tuple[bool, tuple[str, ...]], SignalReader] = {}
+        self._writers: dict[tuple[str, ...], SignalWriter] = {}
         if self._tree.is_multiplexed:
             self.encode = self._encode_page
             self.decode = self._decode_page
@@ -66,16 +78,26 @@ class MessageCodec:
         return "\n\n".join(flat.source for flat in self._variants.values())
 
     def reader(self, *names: str) -> SignalReader:
-        """A reader of the physical values of the signals `names`."""
-        return SignalReader(self.message, names, raw=False)
+        """A reader of the physical values of the signals `names`, compiled once."""
+        return self._reader(False, names)
 
     def raw_reader(self, *names: str) -> SignalReader:
-        """A reader of the raw values of the signals `names`."""
-        return SignalReader(self.message, names, raw=True)
+        """A reader of the raw values of the signals `names`, compiled once."""
+        return self._reader(True, names)
 
     def writer(self, *names: str) -> SignalWriter:
-        """A writer of the signals `names`; all others are sent with their start value."""
-        return SignalWriter(self.message, names)
+        """A writer of the signals `names`, compiled once.
+
+        All other signals are sent with their start value.
+        """
+        if names not in self._writers:
+            self._writers[names] = SignalWriter(self.message, names)
+        return self._writers[names]
+
+    def _reader(self, raw: bool, names: tuple[str, ...]) -> SignalReader:
+        if (raw, names) not in self._readers:
+            self._readers[raw, names] = SignalReader(self.message, names, raw=raw)
+        return self._readers[raw, names]
 
     def active_signals(self, number_of: Callable[[Signal], int]) -> tuple[Signal, ...]:
         """The signals present when each multiplexer has the number that `number_of` gives."""
@@ -436,8 +458,8 @@ def _codec_of(message: Message) -> MessageCodec:
 
 
 def _reader_of(message: Message, names: tuple[str, ...], raw: bool) -> SignalReader:
-    return SignalReader(message, names, raw=raw)
+    return message.codec.raw_reader(*names) if raw else message.codec.reader(*names)
 
 
 def _writer_of(message: Message, names: tuple[str, ...]) -> SignalWriter:
-    return SignalWriter(message, names)
+    return message.codec.writer(*names)

@@ -11,14 +11,21 @@ conventions (`GenMsgCycleTime`, `GenSigStartValue`, ...) plus `E2EProfile`, `E2E
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import cantools.database
 
 from simcore.errors import InputError, UsageError
-from simcore.network.messages import E2eConfig, Message, Number, Signal, unknown_name
+from simcore.network.messages import (
+    E2eConfig,
+    Message,
+    Number,
+    Signal,
+    message_label,
+    unknown_name,
+)
 from simcore.resources import dbc_path
 from simcore.units import NS_PER_MS
 
@@ -192,13 +199,14 @@ class _Reader:
         self._file = name
 
     def messages(self) -> tuple[Message, ...]:
-        messages = tuple(self._message(each) for each in self._parsed.messages)
-        self._refuse_twins(messages, lambda m: m.name, "message name")
+        parsed = self._parsed.messages
+        self._refuse_twins("message name", [(m.name, m) for m in parsed])
         self._refuse_twins(
-            messages, lambda m: (m.arbitration_id, m.is_extended_id), "arbitration id"
+            "arbitration id", [((m.frame_id, m.is_extended_frame), m) for m in parsed]
         )
-        protected = tuple(m for m in messages if m.e2e is not None)
-        self._refuse_twins(protected, lambda m: m.e2e and m.e2e.data_id, "E2E data id")
+        messages = tuple(self._message(each) for each in parsed)
+        protected = [(m.e2e.data_id, p) for m, p in zip(messages, parsed, strict=True) if m.e2e]
+        self._refuse_twins("E2E data id", protected)
         return messages
 
     def bitrate_bps(self, attribute: str) -> int | None:
@@ -296,7 +304,7 @@ class _Reader:
             return None
         config = E2eConfig(
             profile=str(profile),
-            data_id=int(self._attribute(parsed, "E2EDataId", default=0)),
+            data_id=self._data_id(parsed),
             counter_signal=self._with_function(parsed, "Counter"),
             checksum_signal=self._with_function(parsed, "Checksum"),
         )
@@ -304,6 +312,17 @@ class _Reader:
             self._check_place(parsed, signals[config.checksum_signal], first_bit=0, length=16)
             self._check_place(parsed, signals[config.counter_signal], first_bit=16, length=8)
         return config
+
+    def _data_id(self, parsed: CanMessage) -> int:
+        value = self._attribute(parsed, "E2EDataId")
+        if not isinstance(value, int) or not 0 <= value <= 0xFFFF:
+            raise self._bad(
+                parsed,
+                "E2E protection",
+                expected="an E2EDataId of 0..65535",
+                got="none" if value is None else value,
+            )
+        return value
 
     def _check_place(
         self, parsed: CanMessage, signal: Signal, *, first_bit: int, length: int
@@ -352,15 +371,16 @@ class _Reader:
             return default
         return definition.default_value
 
-    def _refuse_twins(
-        self, messages: tuple[Message, ...], key: Callable[[Message], object], what: str
-    ) -> None:
-        seen: dict[object, Message] = {}
-        for message in messages:
-            twin = seen.setdefault(key(message), message)
+    def _refuse_twins(self, what: str, messages: Sequence[tuple[object, CanMessage]]) -> None:
+        seen: dict[object, CanMessage] = {}
+        for key, message in messages:
+            twin = seen.setdefault(key, message)
             if twin is not message:
+                labels = [
+                    message_label(m.frame_id, m.is_extended_frame, m.name) for m in (twin, message)
+                ]
                 raise InputError(
-                    f"messages {twin.label} and {message.label} have the same {what}",
+                    f"messages {labels[0]} and {labels[1]} have the same {what}",
                     file=self._file,
                     line=_line_of(self._text, message.name),
                 )

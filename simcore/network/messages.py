@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from simcore.errors import UsageError
@@ -30,6 +30,9 @@ class E2eConfig:
     data_id: int
     counter_signal: str
     checksum_signal: str
+
+    def __copy__(self) -> Self:
+        return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
@@ -56,7 +59,7 @@ class Signal:
     minimum: Number | None
     maximum: Number | None
     unit: str
-    choices: Mapping[int, str]
+    choices: Mapping[int, str] = field(hash=False)
     start_raw: Number
     receivers: tuple[str, ...]
     comment: str
@@ -110,6 +113,9 @@ class Signal:
         quotient = (physical - self.offset) / self.scale
         return quotient if self.is_float else round(quotient)
 
+    def __copy__(self) -> Self:
+        return self
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
@@ -140,7 +146,7 @@ class Message:
     @property
     def label(self) -> str:
         """How error texts call the message: `0x060 CDC_EmbCmd`."""
-        return f"{self.arbitration_id:#0{10 if self.is_extended_id else 5}x} {self.name}"
+        return message_label(self.arbitration_id, self.is_extended_id, self.name)
 
     @property
     def codec(self) -> MessageCodec:
@@ -156,6 +162,9 @@ class Message:
             raise unknown_name(f"message {self.label}: unknown signal", name, self._by_name)
         return found
 
+    def __copy__(self) -> Self:
+        return self
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
@@ -166,9 +175,16 @@ class Message:
         return f"<Message {self.label}>"
 
 
+def message_label(arbitration_id: int, is_extended_id: bool, name: str) -> str:
+    """How error texts call a message: three hex digits, eight for an extended id."""
+    return f"{arbitration_id:#0{10 if is_extended_id else 5}x} {name}"
+
+
 def unknown_name(where: str, name: object, known: Iterable[str]) -> UsageError:
     """The error for a name that is not among `known`, with the nearest one."""
-    near = difflib.get_close_matches(str(name), list(known), n=1)
+    names = list(known)
+    near = [each for each in names if each.lower() == str(name).lower()]
+    near = near or difflib.get_close_matches(str(name), names, n=1)
     hint = f": did you mean {near[0]!r}?" if near else ""
     return UsageError(f"{where} {name!r}{hint}")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simcore.rig.result import ScenarioResult, Trace
-from simcore.units import KMH_PER_MPS, NS_PER_S, UNIT_SUFFIXES
+from simcore.units import DEG_PER_RAD, KMH_PER_MPS, NS_PER_S, UNIT_SUFFIXES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,18 +37,25 @@ class _Quantity:
     unit: str
     scale_ratio: float
     style: str = "solid"
-    height_px: int = 110
+    height_px: int = 80
 
 
 _KNOWN = {
     "speed_mps": _Quantity("Speed", "vehicle speed", "km/h", KMH_PER_MPS, "thick", 140),
     "wheel_speed_mps": _Quantity("Speed", "wheel speed", "km/h", KMH_PER_MPS),
-    "pedal_pct": _Quantity("Pedal", "pedal", "%", 1.0, height_px=80),
+    "pedal_pct": _Quantity("Pedal", "pedal", "%", 1.0),
     "force_command_n": _Quantity("Clamp force", "force, commanded", "kN", 1e-3, "dash", 210),
     "clamp_force_n": _Quantity("Clamp force", "force, actual", "kN", 1e-3),
     "slip_ratio": _Quantity("Wheel slip", "slip", "%", 100.0, height_px=140),
+    "wheel_speed_radps": _Quantity("Wheel rotation", "wheel rotation", "rad/s", 1.0, height_px=110),
+    "motor_current_a": _Quantity("Motor current", "motor current", "A", 1.0, height_px=110),
+    "ax_mps2": _Quantity("Longitudinal acceleration", "acceleration", "m/s²", 1.0),
+    "yaw_rate_radps": _Quantity("Yaw rate", "yaw rate", "°/s", DEG_PER_RAD),
+    "lateral_offset_m": _Quantity("Lateral offset", "lateral offset", "m", 1.0),
 }
 """Quantities with a place of their own, in the order of the panels; any other one follows."""
+MAIN_PANELS = ("Speed", "Pedal", "Clamp force", "Wheel slip")
+"""Panels above the bus load; the others are below it."""
 
 _UNIT_TEXT = {
     "bps": "bit/s", "hz": "Hz", "n": "N", "kn": "kN", "nm": "N m", "v": "V", "a": "A", "w": "W",
@@ -64,7 +71,8 @@ def plot_data(result: ScenarioResult, limit: int = POINT_LIMIT) -> dict[str, obj
     """
     panels = [] if result.trace is None else _trace_panels(result.trace, limit)
     if any(bus.load_series_ratio for bus in result.buses):
-        panels.append(_load_panel(result, limit))
+        above = sum(panel["title"] in MAIN_PANELS for panel in panels)
+        panels.insert(above, _load_panel(result, limit))
     if not panels and not result.events:
         return None
     events = [[e.time_ns / NS_PER_S, e.kind, e.source, e.text] for e in result.events]

@@ -1,1 +1,35 @@
+"""The reference vehicle wired up: run it, record it, judge it. The public scripting API."""
+
+from simcore.rig.measure import ForceAccuracy, Release, Stop
+from simcore.rig.result import (
+    BusStatistics,
+    Check,
+    Event,
+    Finding,
+    MessageStatistics,
+    ScenarioResult,
+    Trace,
+    Verdict,
+)
 from simcore.rig.rig import Rig
+from simcore.rig.scenario import Scenario, ScenarioSet, load_scenarios, run_scenario, scenario
+
+__all__ = [
+    "BusStatistics",
+    "Check",
+    "Event",
+    "Finding",
+    "ForceAccuracy",
+    "MessageStatistics",
+    "Release",
+    "Rig",
+    "Scenario",
+    "ScenarioResult",
+    "ScenarioSet",
+    "Stop",
+    "Trace",
+    "Verdict",
+    "load_scenarios",
+    "run_scenario",
+    "scenario",
+]

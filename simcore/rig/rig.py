@@ -12,12 +12,13 @@ import copy
 from collections.abc import Callable
 from hashlib import blake2b
 
-from simcore.bus import BitTiming, Bus
+from simcore.bus import BitTiming, Bus, BusRecord, FrameLog
 from simcore.ecu import Node, RestbusNode
 from simcore.errors import UsageError
 from simcore.faults import EcuSilent
 from simcore.kernel import FreeRunning, Pacing, Priority, RandomStreams, Scheduler, StuckError
-from simcore.network import Database
+from simcore.network import Database, Message
+from simcore.network.messages import Number
 from simcore.plant.chassis import ChassisPlant
 from simcore.rig.driver import (
     DEFAULT_RAMP_NS,
@@ -33,6 +34,7 @@ from simcore.rig.measure import measure_stop as _measure_stop
 from simcore.rig.recorder import CORNERS, Recorder
 from simcore.rig.reference import CHASSIS_A, EMB_NODES, PINS, SUPPLY_V, build_node
 from simcore.rig.result import Check
+from simcore.rig.timing import timing_of
 from simcore.rig.vehicle import VehicleControl
 from simcore.units import NS_PER_MS, format_ns
 
@@ -252,6 +254,31 @@ class Rig:
         """Compare commanded and true clamp forces over a stretch of steady command."""
         return measure_force_accuracy(self, duration_ns=duration)
 
+    # -- looking at the bus ----------------------------------------------------------------------
+
+    def signal(self, message: str, signal: str) -> Number | None:
+        """Physical value of a signal as it was last on a bus; `None` before its first frame."""
+        found = self.database.message(message)
+        reader = found.codec.reader(signal)
+        for record in reversed(self.recorder.frames):
+            if _carries(record, found):
+                value: Number = reader.read(record.frame.data)[0]
+                return value
+        return None
+
+    def wait_for(
+        self, message: str, accept: Callable[[dict[str, Number]], bool], *, timeout: int
+    ) -> bool:
+        """Run until a frame of `message` arrives whose decoded values `accept` takes."""
+        return self.run_until(
+            _FrameSeen(self.recorder.frames, self.database.message(message), accept),
+            timeout=timeout,
+        )
+
+    def elapsed_ms(self, since_ns: int) -> float:
+        """Milliseconds from a virtual time until now."""
+        return (self.now_ns - since_ns) / NS_PER_MS
+
     # -- verdicts ----------------------------------------------------------------------------------
 
     def check(
@@ -379,12 +406,37 @@ class Rig:
         pins["ay_mps2"] = vehicle.specific_force_y_mps2
 
 
-def timing_of(database: Database) -> BitTiming:
-    """Bit timing from the database's rates; 500 kbit/s and 2 Mbit/s where it names none."""
-    data_bps = database.data_bps or 2_000_000
-    return BitTiming(
-        nominal_bps=database.nominal_bps or 500_000,
-        data_bps=data_bps if database.is_fd else None,
+class _FrameSeen:
+    """Predicate: a frame of a message with accepted values was recorded since it was made."""
+
+    __slots__ = ("_accept", "_frames", "_index", "_message")
+
+    def __init__(
+        self, frames: FrameLog, message: Message, accept: Callable[[dict[str, Number]], bool]
+    ) -> None:
+        self._frames = frames
+        self._message = message
+        self._accept = accept
+        self._index = len(frames)
+
+    def __call__(self) -> bool:
+        frames = self._frames
+        while self._index < len(frames):
+            record = frames[self._index]
+            self._index += 1
+            if _carries(record, self._message) and self._accept(
+                self._message.codec.decode(record.frame.data)
+            ):
+                return True
+        return False
+
+
+def _carries(record: BusRecord, message: Message) -> bool:
+    frame = record.frame
+    return (
+        frame.arbitration_id == message.arbitration_id
+        and frame.is_extended_id == message.is_extended_id
+        and len(frame.data) == message.length
     )
 
 

@@ -31,7 +31,7 @@ BA_DEF_ BO_ "GenMsgStartDelayTime" INT 0 65535;
 BA_DEF_ BO_ "GenMsgDelayTime" INT 0 1000;
 BA_DEF_ BO_ "GenMsgSendType" ENUM "Cyclic","OnEvent";
 BA_DEF_ BO_ "CANFD_BRS" ENUM "0","1";
-BA_DEF_ BO_ "VFrameFormat" ENUM "StandardCAN","ExtendedCAN","r","J1939PG","r","r","r","r","r","r","r","r","r","r","StandardCAN_FD","ExtendedCAN_FD";
+BA_DEF_ BO_ "VFrameFormat" ENUM "StandardCAN",%s"StandardCAN_FD","ExtendedCAN_FD";
 BA_DEF_ SG_ "GenSigFuncType" ENUM "NoFunction","Counter","Checksum";
 BA_DEF_ SG_ "GenSigStartValue" FLOAT 0 100000000000;
 BA_DEF_DEF_ "E2EProfile" "None";
@@ -57,7 +57,7 @@ BA_ "GenSigFuncType" SG_ 96 Cnt 1;
 BA_ "GenSigFuncType" SG_ 97 Crc2 2;
 BA_ "GenSigFuncType" SG_ 97 Cnt2 1;
 BA_ "GenSigStartValue" SG_ 96 Force 1000;
-"""
+""".replace("%s", '"other",' * 13)
 
 
 def changed(old: str, new: str) -> str:
@@ -124,7 +124,7 @@ def test_an_extended_id_is_told_from_a_standard_one() -> None:
     assert message.is_extended_id
     assert database.message(message.arbitration_id, is_extended_id=True) is message
     assert message.label == f"0x{message.arbitration_id:08x} ExtendedId"
-    with pytest.raises(UsageError, match="message id 0x.* is not in the database"):
+    with pytest.raises(UsageError, match=r"message id 0x.* is not in the database"):
         database.message(message.arbitration_id, is_extended_id=False)
 
 
@@ -154,6 +154,10 @@ def test_a_database_is_shared_by_copies_and_pickles_as_its_text() -> None:
     assert copy.deepcopy(database) is database
     assert copy.deepcopy([message, message.signal("Gear")]) == [message, message.signal("Gear")]
     assert copy.deepcopy(message) is message
+    gear = message.signal("Gear")
+    assert copy.copy(gear) is copy.deepcopy(gear) is gear
+    assert pickle.loads(pickle.dumps(gear)) == gear
+    assert hash(gear) == hash(pickle.loads(pickle.dumps(gear)))
     assert pickle.loads(pickle.dumps(database)) is database
     assert pickle.loads(pickle.dumps(message)) is message
     assert Database.load(CODEC_DBC) is database
@@ -254,17 +258,17 @@ def test_twins_are_refused_with_both_names() -> None:
         (
             'BA_ "GenSigFuncType" SG_ 96 Cnt 1;',
             "",
-            "First, E2E protection: expected one signal with GenSigFuncType 'Counter', got none",
+            "E2E protection: expected one signal with GenSigFuncType 'Counter', got none",
         ),
         (
             "SG_ 96 Cnt 1;",
             "SG_ 96 Cnt 2;",
-            "expected one signal with GenSigFuncType 'Counter', got none",
+            "E2E protection: expected one signal with GenSigFuncType 'Counter', got none",
         ),
         (
             "SG_ 96 Force 1000;",
             'SG_ 96 Force 1000;\nBA_ "GenSigFuncType" SG_ 96 Force 1;',
-            "expected one signal with GenSigFuncType 'Counter', got Cnt, Force",
+            "E2E protection: expected one signal with GenSigFuncType 'Counter', got Cnt, Force",
         ),
         (
             "SG_ Cnt : 16|8@1+",
@@ -279,23 +283,26 @@ def test_twins_are_refused_with_both_names() -> None:
         (
             'BA_ "E2EDataId" BO_ 96 4660;',
             "",
-            "First, E2E protection: expected an E2EDataId of 0..65535, got none",
+            "E2E protection: expected an E2EDataId of 0..65535, got none",
         ),
         (
             "Force 1000;",
             "Force 65536;",
             r"signal Force: start value: expected 0\.\.65535 raw, got 65536",
         ),
-        ("Force 1000;", "Force 0.5;", r"start value: expected a whole raw value, got 0\.5"),
+        (
+            "Force 1000;",
+            "Force 0.5;",
+            r"signal Force: start value: expected a whole raw value, got 0\.5",
+        ),
         ("(1,-1000)", "(0,-1000)", "signal Force: expected a factor other than 0, got 0"),
         ("BO_ 96 First: 8 A", "BO_ 96 First: 65 A", r"length: expected 0\.\.64 bytes, got 65"),
-        (" SG_ Cnt : 16", " SG_ Crc : 16", "two signals of the same name"),
     ],
 )
 def test_what_cantools_lets_pass_is_refused_with_line_and_reason(
     old: str, new: str, reason: str
 ) -> None:
-    with pytest.raises(InputError, match=rf"^bad\.dbc:\d+: message First, .*?{reason}|{reason}"):
+    with pytest.raises(InputError, match=rf"^bad\.dbc:3: message First, {reason}"):
         Database.from_text(changed(old, new), name="bad.dbc")
 
 
@@ -311,5 +318,14 @@ def test_a_scaled_multiplexer_is_unsupported(mark: str) -> None:
 
 def test_a_float_of_odd_length_is_refused() -> None:
     text = 'BU_: A\nBO_ 1 Odd: 8 A\n SG_ F : 0|24@1- (1,0) [0|0] "" A\nSIG_VALTYPE_ 1 F : 1;\n'
-    with pytest.raises(InputError, match="a float of 16, 32 or 64 bits, got 24 bits|not a valid"):
+    with pytest.raises(InputError, match=r"signal F: expected a float of .* bits, got 24 bits"):
         Database.from_text(text, name="odd.dbc")
+
+
+def test_one_name_on_two_pages_is_refused() -> None:
+    text = (
+        'BU_: A\nBO_ 1 Mux: 2 A\n SG_ Page M : 0|8@1+ (1,0) [0|0] "" A\n'
+        ' SG_ One m0 : 8|8@1+ (1,0) [0|0] "" A\n SG_ One m1 : 8|4@1+ (1,0) [0|0] "" A\n'
+    )
+    with pytest.raises(InputError, match=r"^mux\.dbc:2: message Mux, two signals of the same name"):
+        Database.from_text(text, name="mux.dbc")

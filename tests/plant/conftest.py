@@ -126,6 +126,7 @@ class ClosedLoop:
             available=[i not in self.lost for i in range(4)],
             force_max_n=FORCE_MAX_N,
             speed_mps=self.slip.reference_speed_mps,
+            since_loss_s=self.now_steps * STEP_S,
         )
         allowed_n = self.slip.step(
             demand_n,

@@ -1,4 +1,4 @@
-"""The caliper alone: statics, friction, lock, jam, heat. Steps under control: test_step_response."""
+"""The caliper alone: statics, friction, lock, jam, heat."""
 
 import copy
 import pickle

@@ -31,7 +31,7 @@ def test_impossible_friction_is_refused(friction_ratio: float) -> None:
 
 
 def test_a_road_must_begin_at_minus_infinity() -> None:
-    with pytest.raises(UsageError, match="^Surface.segments: expected a first segment from -inf"):
+    with pytest.raises(UsageError, match=r"^Surface\.segments: expected a first segment from -inf"):
         Surface(segments=(Segment(from_x_m=0.0, left_ratio=1.0, right_ratio=1.0),))
     with pytest.raises(UsageError, match="first segment from -inf, got no segment"):
         Surface(segments=())
@@ -40,7 +40,7 @@ def test_a_road_must_begin_at_minus_infinity() -> None:
 def test_segments_must_rise() -> None:
     start = Segment(from_x_m=-inf, left_ratio=1.0, right_ratio=1.0)
     late = Segment(from_x_m=5.0, left_ratio=1.0, right_ratio=1.0)
-    with pytest.raises(UsageError, match="^Surface.segments: expected rising from_x_m, got"):
+    with pytest.raises(UsageError, match=r"^Surface\.segments: expected rising from_x_m, got"):
         Surface(segments=(start, late, late))
 
 

@@ -109,7 +109,7 @@ def test_step_response_matches_the_reference_actuator(
     force_n: float,
     expected: Step,
 ) -> None:
-    """Times +-1 ms (clearance +-4 ms), overshoot <= expected + 0.2 %, error <= 20 N, +-2 % power."""
+    """Times +-1 ms (clearance 4 ms), overshoot <= expected + 0.2 %, error <= 20 N, power +-2 %."""
     step = apply_and_release(Caliper(hardware), ForceController(software), force_n)
     assert step.contact_ms == pytest.approx(expected.contact_ms, abs=1.0)
     assert step.t10_ms == pytest.approx(expected.t10_ms, abs=1.0)

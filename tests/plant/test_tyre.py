@@ -64,7 +64,7 @@ def test_too_much_torque_locks_the_wheel_exactly_and_keeps_it_locked() -> None:
     for _ in range(300):
         wheel.step(DT_S, 20.0, 0.0, LOAD_N, 0.8, 2500.0, 0.0)
     assert wheel.speed_radps == 0.0
-    assert wheel.force_x_n == pytest.approx(-0.8 * LOAD_N * 0.813, rel=0.002)
+    assert wheel.force_x_n == pytest.approx(-0.8 * LOAD_N * 0.813, rel=0.005)
 
 
 def test_slip_builds_up_over_the_relaxation_length() -> None:

@@ -36,7 +36,7 @@ def run(
 
 def test_set_speed_is_steady_rolling_without_slip() -> None:
     vehicle = make_vehicle(100.0)
-    assert vehicle.slip_ratio == [0.0] * 4
+    assert vehicle.slip_ratio == [pytest.approx(0.0, abs=1e-12)] * 4
     assert vehicle.wheel_speed_radps == [pytest.approx(100.0 / 3.6 / 0.345)] * 4
     run(vehicle, 0.01)
     assert vehicle.speed_mps == pytest.approx(100.0 / 3.6, rel=1e-3)

@@ -1,6 +1,6 @@
 """Results made up for the report tests: a plausible panic stop and variations of it.
 
-The fixtures hand out the builders below; only tests write through them, nothing is simulated.
+Nothing here is simulated; the fixtures at the end hand out the builders.
 """
 
 from __future__ import annotations
@@ -146,11 +146,12 @@ def _trace(duration_ns: int, fault_ns: int | None) -> Trace:
             force_n = force_n * np.exp(-after_s / 0.03)
         columns[f"force_command_n.{corner}"] = command_n
         columns[f"clamp_force_n.{corner}"] = force_n
+        columns[f"motor_current_a.{corner}"] = force_n / 900.0
         moving = speed_mps > 0.5
         slip_ratio = force_n / share_n * (0.08 + 0.01 * index)
         slip_ratio = slip_ratio * (1.0 + 0.4 * np.sin(time_s * 40.0 + index)) * moving
         columns[f"slip_ratio.{corner}"] = slip_ratio
-    columns["yaw_rate_degps"] = 0.4 * np.sin(time_s * 9.0) * (braking_s > 0)
+    columns["yaw_rate_radps"] = 0.007 * np.sin(time_s * 9.0) * (braking_s > 0)
     return Trace(time_s=time_s, columns=columns)
 
 

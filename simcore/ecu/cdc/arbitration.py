@@ -51,6 +51,8 @@ class PedalInput:
         if reception.data is not self._data:
             self._data = reception.data
             self._judge(*self._read.read(reception.data))
+        if starting:
+            self.degraded = False
         p = self._p
         share_ratio = (self._travel_mm - p.pedal_dead_mm) / (p.pedal_full_mm - p.pedal_dead_mm)
         return min(1.0, max(0.0, share_ratio)) * p.decel_full_mps2

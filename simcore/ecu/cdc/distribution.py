@@ -91,7 +91,8 @@ def distribute(
     """Clamp forces FL FR RL RR in N for a deceleration demand.
 
     `available` and `force_max_n` describe the four brakes; a brake that is not available gets 0.
-    `since_loss_s` is the time since the last brake was lost. Where the brakes that are left cannot
+    `since_loss_s` is the time since uneven braking surprised the driver: since the last brake was
+    lost or, with one lost before, since the demand began. Where the brakes that are left cannot
     give the demand, they give what they have.
     """
     _check(decel_mps2, mass_kg, available, force_max_n)

@@ -20,7 +20,11 @@ STEADY_PULL_RATIO: Final = 0.1
 STEADY_SLIP_RATIO: Final = 0.08
 """Most slip a wheel can keep up in step with the vehicle; more means the estimate is too fast."""
 STEADY_AFTER_S: Final = 0.05
-STEADY_MPS2: Final = 4.0
+STEADY_MPS2: Final = 2.2
+RECOVERING_MPS2: Final = 4.0
+STEADY_SHARE_RATIO: Final = 0.3
+"""A wheel keeps step if it loses no more than `STEADY_MPS2` plus this part of the vehicle's own
+deceleration on it: on ice even a wheel on its way to locking changes speed slowly."""
 SENSOR_AGE_S: Final = 0.006
 """Age of a wheel speed when it arrives here: measurement, message, bus, task."""
 OFFSET_TIME_CONSTANT_S: Final = 1.0
@@ -118,5 +122,6 @@ class ReferenceSpeed:
         self._fastest_mps2 += 0.5 * (raw_mps2 - self._fastest_mps2)
         self._fastest_mps = fastest_mps
         apart_mps2 = self._fastest_mps2 - vehicle_mps2
-        in_step = -STEADY_MPS2 < apart_mps2 < STEADY_MPS2 and fastest_mps > 0.0
+        room_mps2 = STEADY_MPS2 + STEADY_SHARE_RATIO * abs(vehicle_mps2)
+        in_step = -room_mps2 < apart_mps2 < RECOVERING_MPS2 and fastest_mps > 0.0
         self._steady_s = self._steady_s + self._dt_s if in_step else 0.0

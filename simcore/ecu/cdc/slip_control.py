@@ -162,7 +162,9 @@ class WheelSlipControl:
         depth = (slip - p.target_slip_ratio) / (2.0 * p.deep_slip_ratio)
         depth = min(1.0, max(0.0, depth))
         rate = p.relief_min_per_s + depth * (p.relief_max_per_s - p.relief_min_per_s)
-        relief_n = rate * self._severity() * self.lock_force_n * p.dt_s
+        # A locked wheel drops no further, and yet needs the full relief.
+        severity = 1.0 if slip > p.deep_slip_ratio else self._severity()
+        relief_n = rate * severity * self.lock_force_n * p.dt_s
         self.force_n = max(0.0, self.force_n - relief_n)
 
     def _severity(self) -> float:

@@ -1,0 +1,62 @@
+"""Entry point: the command group, and what becomes of errors."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from simcore.cli.dbc import dbc
+from simcore.cli.exits import Exit
+from simcore.cli.list import list_scenarios
+from simcore.cli.run import run
+from simcore.errors import InputError, SimcoreError, UsageError
+from simcore.version import __version__
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="simcore")
+def cli() -> None:
+    """Simulate a chassis domain controller and four brake actuators on a CAN FD bus."""
+
+
+cli.add_command(run)
+cli.add_command(list_scenarios)
+cli.add_command(dbc)
+
+
+def main() -> None:
+    """Run the command line; turns errors into one clear line and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A report may hold any character; a terminal that cannot show one shows its code.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = Exit.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        code = Exit.INTERRUPTED
+    except InputError as error:
+        click.echo(f"simcore: {error}", err=True)
+        code = Exit.INVALID_INPUT
+    except UsageError as error:
+        click.echo(f"simcore: {error}", err=True)
+        code = Exit.USAGE
+    except SimcoreError as error:
+        click.echo(f"simcore: {error}", err=True)
+        code = Exit.INTERNAL
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output is gone; nobody wants to read that
+        code = Exit.PASSED
+    except Exception as error:
+        import traceback
+
+        click.echo(traceback.format_exc(), err=True)
+        click.echo(f"simcore: internal error, {type(error).__name__}: {error}", err=True)
+        code = Exit.INTERNAL
+    sys.exit(int(code or 0))

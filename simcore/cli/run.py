@@ -1,0 +1,255 @@
+"""`simcore run`: run scenarios, print verdicts, write reports and logs."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from simcore.cli.exits import Exit, exit_of
+from simcore.cli.selection import Selection, select
+from simcore.cli.stuck import StuckWatch
+from simcore.errors import InputError
+
+if TYPE_CHECKING:
+    from simcore.network import Database
+    from simcore.rig import Rig, Scenario, ScenarioResult
+
+LOG_CHOICES = ("candump", "blf")
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """One call of `simcore run`."""
+
+    seed: int
+    database: Database | None
+    realtime: bool
+    stuck_after_s: float
+    report: Path | None
+    log_formats: tuple[str, ...]
+    options: Mapping[str, str]
+    results: list[ScenarioResult] = field(default_factory=list)
+    log_files: dict[str, list[Path]] = field(default_factory=dict)
+    interrupted: bool = False
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random streams.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write report.html, junit.xml and logs into DIR.",
+)
+@click.option(
+    "--log",
+    "log_formats",
+    type=click.Choice(LOG_CHOICES),
+    multiple=True,
+    help="Write a bus log per scenario into the report folder (or here without --report).",
+)
+@click.option("--realtime", is_flag=True, help="Hold virtual time to the clock on the wall.")
+@click.option(
+    "--dbc",
+    "dbc_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Another database than the shipped one.",
+)
+@click.option(
+    "--stuck-after",
+    "stuck_after_s",
+    type=click.FloatRange(min=1.0),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Give up on a script that lets no virtual time pass for this long.",
+)
+def run(
+    paths: tuple[str, ...],
+    seed: int,
+    report: Path | None,
+    log_formats: tuple[str, ...],
+    realtime: bool,
+    dbc_file: Path | None,
+    stuck_after_s: float,
+) -> None:
+    """Run scenarios: files, folders, FILE.py::NAME or shipped names; all shipped ones by default.
+
+    \b
+    Exit codes: 0 passed, 1 a check failed, 2 usage, 3 invalid input or a scenario that raised,
+    70 internal error, 130 interrupted.
+    """
+    from simcore.network import Database
+
+    options = {
+        "realtime": "yes" if realtime else "no",
+        "dbc": "chassis_fd.dbc (shipped)" if dbc_file is None else str(dbc_file),
+    }
+    click.echo(f"seed {seed}, " + ", ".join(f"{key} {value}" for key, value in options.items()))
+    if report is not None:
+        _prepare(report)
+    session = Session(
+        seed=seed,
+        database=None if dbc_file is None else Database.load(dbc_file),
+        realtime=realtime,
+        stuck_after_s=stuck_after_s,
+        report=report,
+        log_formats=log_formats,
+        options=options,
+    )
+    _run_all(session, select(paths))
+    _finish(session)
+
+
+def _prepare(folder: Path) -> None:
+    """Find out before the run whether the report can be written after it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK | os.X_OK)
+    except OSError as error:
+        raise InputError(
+            "report folder", expected="a folder that can be written", got=error.strerror,
+            file=str(folder),
+        ) from error
+    if not writable:
+        raise InputError(
+            "report folder", expected="a folder that can be written", got="no write permission",
+            file=str(folder),
+        )
+
+
+def _run_all(session: Session, selection: Selection) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from simcore.rig.scenario import unreadable_result
+
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    for path, error in selection.unreadable:
+        session.results.append(
+            unreadable_result(path, error, seed=session.seed, options=session.options)
+        )
+    with progress, StuckWatch(session.stuck_after_s) as watch:
+        task = progress.add_task("", total=len(selection.scenarios))
+        for item in selection.scenarios:
+            progress.update(task, description=item.name)
+            _run_one(session, item, watch)
+            progress.advance(task)
+            if session.interrupted:
+                break
+
+
+def _run_one(session: Session, item: Scenario, watch: StuckWatch) -> None:
+    from simcore.kernel import RealTime, StuckError
+    from simcore.rig import run_scenario
+    from simcore.rig.scenario import collect
+
+    replay = _replay_command(session, item)
+    rigs: list[Rig] = []
+
+    def started(rig: Rig) -> None:
+        rigs.append(rig)
+        watch.watch(rig)
+
+    try:
+        result = run_scenario(
+            item,
+            seed=session.seed,
+            database=session.database,
+            pacing=RealTime() if session.realtime else None,
+            options=session.options,
+            replay_command=replay,
+            on_rig=started,
+            on_end=lambda: watch.watch(None),
+        )
+    except KeyboardInterrupt as interrupt:
+        watch.watch(None)
+        if not rigs:
+            session.interrupted = True
+            return
+        session.interrupted = not watch.fired
+        text = (
+            f"virtual time stood still at {rigs[0].now_ns / 1e6:g} ms for "
+            f"{session.stuck_after_s:g} s: the script loops without run_for or run_until"
+            if watch.fired
+            else "interrupted by the user"
+        )
+        watch.fired = False
+        error = StuckError(text).with_traceback(interrupt.__traceback__)
+        result = collect(rigs[0], item, error, options=session.options, replay_command=replay)
+    session.results.append(result)
+    for log_format in session.log_formats:
+        _write_log(session, result, log_format)
+
+
+def _write_log(session: Session, result: ScenarioResult, log_format: str) -> None:
+    from simcore.report import LOG_FORMATS, write_log
+
+    folder = Path() if session.report is None else session.report
+    stem = "".join(c if c.isalnum() or c in "._-" else "_" for c in result.name).strip("_")
+    taken = {path for paths in session.log_files.values() for path in paths}
+    suffix = LOG_FORMATS[log_format].suffix
+    path = folder / f"{stem}{suffix}"
+    number = 2
+    while path in taken:
+        path = folder / f"{stem}-{number}{suffix}"
+        number += 1
+    channels = [bus.channel for bus in result.buses]
+    session.log_files.setdefault(result.name, []).append(
+        write_log(path, result.records, log_format, channels=channels)
+    )
+
+
+def _finish(session: Session) -> None:
+    """Print everything and write the report, whatever happened before."""
+    from simcore.report import print_console, write_html, write_junit
+    from simcore.rig.requirements import load_requirements
+    from simcore.version import __version__
+
+    if session.report is not None:
+        texts = {name: entry.text for name, entry in load_requirements().items()}
+        page = write_html(
+            session.report / "report.html",
+            session.results,
+            requirement_texts=texts,
+            version=__version__,
+            log_files=session.log_files,
+        )
+        junit = write_junit(session.report / "junit.xml", session.results)
+        click.echo(f"report {page}")
+        click.echo(f"junit  {junit}")
+    for paths in session.log_files.values():
+        for path in paths:
+            click.echo(f"log    {path}")
+    print_console(session.results)
+    code = Exit.INTERRUPTED if session.interrupted else exit_of(session.results)
+    raise click.exceptions.Exit(int(code))
+
+
+def _replay_command(session: Session, item: Scenario) -> str:
+    words = ["simcore", "run", f"{_short(item.file)}::{item.name}", "--seed", str(session.seed)]
+    if session.options["dbc"] != "chassis_fd.dbc (shipped)":
+        words += ["--dbc", session.options["dbc"]]
+    return shlex.join(words)
+
+
+def _short(file: str) -> str:
+    """The path relative to here where it lies below, so that the report names no home folder."""
+    try:
+        return str(Path(file).resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return file

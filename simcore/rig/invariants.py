@@ -1,0 +1,177 @@
+"""Invariants: requirements that watch every run, whatever the scenario does.
+
+They are judged when a run ends, over everything recorded: the physical truth of every millisecond
+and every frame. Each returns checks; a run in which nothing can be said yields none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simcore.rig.recorder import CORNERS, MessageFold
+from simcore.rig.result import BusStatistics, Check
+from simcore.units import NS_PER_MS, format_ns
+
+if TYPE_CHECKING:
+    from simcore.rig.rig import Rig
+
+FREE_FORCE_N = 500.0
+"""Clamp force permitted without any request, BRK-003."""
+RELEASE_MS = 150
+"""Time a clamp force may take to go after a release, BRK-004."""
+CYCLE_TOLERANCE_RATIO = 0.10
+LOAD_LIMIT_RATIO = 0.50
+_ASSISTANCE = ("ADAS_AebActv", "ADAS_AccActv", "ADAS_HoldReq", "ADAS_AebPrefill")
+
+
+def judge(rig: Rig, buses: tuple[BusStatistics, ...]) -> list[Check]:
+    """All invariants over the run so far."""
+    return [*_unrequested_force(rig), *_cycle_times(rig), *_bus_load(rig, buses)]
+
+
+def _check(
+    rig: Rig, requirement: str, passed: bool, *, text: str, measured: str, limit: str, source: str
+) -> Check:
+    return Check(
+        requirement=requirement,
+        passed=passed,
+        text=text,
+        measured=measured,
+        limit=limit,
+        time_ns=rig.now_ns,
+        source=source,
+    )
+
+
+def _unrequested_force(rig: Rig) -> Iterator[Check]:
+    """BRK-003: without any request no wheel sees more than 500 N, in any state.
+
+    A request is the driver's pedal, a request of the driver assistance on the bus, or auto hold
+    switched on at standstill: seen from outside the controller under test, never from what it
+    reports itself. After a request ends the release time of BRK-004 is granted.
+    """
+    if rig.recorder.row_count == 0:
+        return
+    requested = (rig.recorder.column("pedal_pct") > 0.0) | (
+        rig.recorder.column("hold_allowed_ratio") > 0.0
+    )
+    for begin_row, end_row in _assistance_rows(rig, len(requested)):
+        requested[begin_row:end_row] = True
+    rows = np.arange(len(requested))
+    last_request = np.maximum.accumulate(np.where(requested, rows, -RELEASE_MS - 1))
+    free = rows - last_request > RELEASE_MS
+    if not free.any():
+        return
+    worst_n, where = 0.0, ""
+    for corner in CORNERS:
+        force = np.where(free, rig.recorder.column(f"clamp_force_n.{corner}"), 0.0)
+        row = int(np.argmax(force))
+        if force[row] > worst_n:
+            worst_n = float(force[row])
+            where = f" at wheel {corner}, {format_ns((row + 1) * NS_PER_MS)}"
+    yield _check(
+        rig,
+        "BRK-003",
+        worst_n <= FREE_FORCE_N,
+        text=f"largest clamp force without a request{where}",
+        measured=f"{worst_n:.0f} N",
+        limit=f"<= {FREE_FORCE_N:.0f} N",
+        source="invariant unrequested force",
+    )
+
+
+def _assistance_rows(rig: Rig, row_count: int) -> Iterator[tuple[int, int]]:
+    """Stretches of rows in which the driver assistance requests something on the bus."""
+    message = rig.database.message("ADAS_LongReq")
+    reader = message.codec.reader(*_ASSISTANCE)
+    begin: int | None = None
+    for record in rig.recorder.frames:
+        if record.frame.arbitration_id != message.arbitration_id:
+            continue
+        if len(record.frame.data) != message.length:
+            continue
+        row = record.eof_ns // NS_PER_MS
+        if any(value in (1, 2) for value in reader.read(record.frame.data)):
+            begin = row if begin is None else begin
+        elif begin is not None:
+            yield begin, row + 1
+            begin = None
+    if begin is not None:
+        yield begin, row_count
+
+
+def _cycle_times(rig: Rig) -> Iterator[Check]:
+    """COM-001: every cyclic message within 10 % of its cycle time at SOF, and not missing."""
+    rig.recorder.fold()
+    worst_ratio, worst = -1.0, ""
+    missing: list[str] = []
+    judged = 0
+    for message in rig.database.messages:
+        cycle_ns = message.cycle_time_ns
+        if cycle_ns is None:
+            continue
+        folds = [
+            fold
+            for (_, identifier, extended, sender), fold in rig.recorder.folds.items()
+            if identifier == message.arbitration_id
+            and extended == message.is_extended_id
+            and sender in message.senders
+        ]
+        for fold in folds:
+            if not fold.cycle_count:
+                continue
+            judged += 1
+            for measured_ns in (fold.cycle_min_ns, fold.cycle_max_ns):
+                ratio = abs(measured_ns - cycle_ns) / cycle_ns
+                if ratio > worst_ratio:
+                    worst_ratio = ratio
+                    worst = f"{message.name} {format_ns(measured_ns)}, cycle {format_ns(cycle_ns)}"
+        if _is_missing(rig, message.senders, cycle_ns, message.start_delay_ns, folds):
+            missing.append(message.name)
+    if judged or missing:
+        yield _check(
+            rig,
+            "COM-001",
+            worst_ratio <= CYCLE_TOLERANCE_RATIO and not missing,
+            text=f"largest cycle deviation: {worst or 'nothing measured'}"
+            + (f"; missing: {', '.join(missing)}" if missing else ""),
+            measured=f"{100.0 * max(worst_ratio, 0.0):.1f} %",
+            limit=f"<= {100.0 * CYCLE_TOLERANCE_RATIO:.0f} %",
+            source="invariant cycle times",
+        )
+
+
+def _is_missing(
+    rig: Rig,
+    senders: tuple[str, ...],
+    cycle_ns: int,
+    start_delay_ns: int,
+    folds: list[MessageFold],
+) -> bool:
+    """Whether a message that should be on the bus has not been for two cycles.
+
+    Messages of nodes that a fault has silenced are expected to be missing.
+    """
+    if not senders or any(sender in rig.silenced for sender in senders):
+        return False
+    last_ns = max((fold.last_sof_ns for fold in folds), default=start_delay_ns)
+    return rig.now_ns - last_ns > 2 * cycle_ns
+
+
+def _bus_load(rig: Rig, buses: tuple[BusStatistics, ...]) -> Iterator[Check]:
+    """COM-LOAD: no bus busier than 50 % in any window."""
+    for bus in buses:
+        if not bus.frame_count:
+            continue
+        yield _check(
+            rig,
+            "COM-LOAD",
+            bus.peak_load_ratio <= LOAD_LIMIT_RATIO,
+            text=f"{bus.channel}: highest load of any {format_ns(bus.load_window_ns)}",
+            measured=f"{100.0 * bus.peak_load_ratio:.1f} %",
+            limit=f"<= {100.0 * LOAD_LIMIT_RATIO:.0f} %",
+            source="invariant bus load",
+        )

@@ -1,0 +1,151 @@
+"""From a rig that has run to a `ScenarioResult`: statistics, traces, invariants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simcore.rig.invariants import judge
+from simcore.rig.measure import WHEEL_RADIUS_M
+from simcore.rig.recorder import CORNERS
+from simcore.rig.result import BusStatistics, Check, MessageStatistics, Trace
+from simcore.units import NS_PER_MS, NS_PER_S
+
+if TYPE_CHECKING:
+    from simcore.bus import Bus
+    from simcore.rig.rig import Rig
+
+LOAD_WINDOW_NS = 100 * NS_PER_MS
+_SLIP_ABOVE_MPS = 0.5
+
+
+def message_statistics(rig: Rig) -> tuple[MessageStatistics, ...]:
+    """Figures per message, sorted by channel, identifier and sender."""
+    rig.recorder.fold()
+    known = {(m.arbitration_id, m.is_extended_id): m for m in rig.database.messages}
+    intermission_ns = {bus.name: bus.timing.to_ns(3) for bus in rig.buses}
+    rows = []
+    for (channel, identifier, extended, sender), fold in sorted(rig.recorder.folds.items()):
+        message = known.get((identifier, extended))
+        cycles = fold.cycle_count > 0
+        occupied_ns = fold.busy_ns + fold.count * intermission_ns[channel]
+        rows.append(
+            MessageStatistics(
+                channel=channel,
+                arbitration_id=identifier,
+                is_extended_id=extended,
+                name=message.name if message else f"0x{identifier:X}",
+                sender=sender,
+                count=fold.count,
+                cycle_nominal_ns=message.cycle_time_ns if message else None,
+                cycle_min_ns=fold.cycle_min_ns if cycles else None,
+                cycle_mean_ns=_mean(fold.cycle_sum_ns, fold.cycle_count),
+                cycle_max_ns=fold.cycle_max_ns if cycles else None,
+                latency_min_ns=fold.latency_min_ns,
+                latency_mean_ns=_mean(fold.latency_sum_ns, fold.count),
+                latency_max_ns=fold.latency_max_ns,
+                load_ratio=occupied_ns / rig.now_ns if rig.now_ns else 0.0,
+            )
+        )
+    return tuple(rows)
+
+
+def _mean(total: int, count: int) -> float | None:
+    return total / count if count else None
+
+
+def bus_statistics(rig: Rig) -> tuple[BusStatistics, ...]:
+    """Figures per bus."""
+    return tuple(_one_bus(rig, bus) for bus in rig.buses)
+
+
+def _one_bus(rig: Rig, bus: Bus) -> BusStatistics:
+    frames = [record for record in rig.recorder.frames if record.channel == bus.name]
+    begins = np.array([record.sof_ns for record in frames], dtype=np.int64)
+    ends = np.array([record.eof_ns for record in frames], dtype=np.int64) + bus.timing.to_ns(3)
+    series = load_series(begins, ends, rig.now_ns, LOAD_WINDOW_NS)
+    return BusStatistics(
+        channel=bus.name,
+        nominal_bps=bus.timing.nominal_bps,
+        data_bps=bus.timing.data_bps,
+        frame_count=len(frames),
+        load_ratio=bus.load_ratio,
+        peak_load_ratio=max(series, default=0.0),
+        load_window_ns=LOAD_WINDOW_NS,
+        load_series_ratio=tuple(series),
+    )
+
+
+def load_series(
+    begins: NDArray[np.int64], ends: NDArray[np.int64], duration_ns: int, window_ns: int
+) -> list[float]:
+    """Share of each complete window that is covered by [begin, end) stretches, in order."""
+    count = duration_ns // window_ns
+    if count == 0:
+        return []
+    edges = np.arange(count + 1, dtype=np.int64) * window_ns
+    # Busy time before an edge: whole stretches that ended, plus the part of one that spans it.
+    ended = np.concatenate(([0], np.cumsum(ends - begins)))[np.searchsorted(ends, edges, "right")]
+    spanning = np.searchsorted(begins, edges, "left") - np.searchsorted(ends, edges, "right")
+    index = np.minimum(np.searchsorted(ends, edges, "right"), max(len(begins) - 1, 0))
+    part = np.where(spanning > 0, edges - begins[index], 0) if len(begins) else 0
+    busy = np.diff(ended + part)
+    return [float(value) for value in busy / window_ns]
+
+
+def trace_of(rig: Rig) -> Trace | None:
+    """The recorded columns with slip and force commands added; `None` for an empty run."""
+    recorder = rig.recorder
+    if recorder.row_count == 0:
+        return None
+    table = recorder.table()
+    columns = {name: table[:, i].copy() for i, name in enumerate(recorder.columns)}
+    speed = columns["speed_mps"]
+    moving = np.abs(speed) > _SLIP_ABOVE_MPS
+    safe = np.where(moving, speed, 1.0)
+    for corner in CORNERS:
+        wheel = columns[f"wheel_speed_radps.{corner}"] * WHEEL_RADIUS_M
+        columns[f"slip_ratio.{corner}"] = np.where(moving, (speed - wheel) / safe, 0.0)
+    columns.update(_commands(rig, recorder.row_count))
+    time_s = np.arange(1, recorder.row_count + 1) * (NS_PER_MS / NS_PER_S)
+    return Trace(time_s=time_s, columns=columns)
+
+
+def _commands(rig: Rig, row_count: int) -> dict[str, NDArray[np.float64]]:
+    """Commanded clamp forces as they were on the bus, each held until the next command."""
+    message = rig.database.message("CDC_EmbCmd")
+    reader = message.codec.reader(*(f"CDC_{corner}_FReq" for corner in CORNERS))
+    commands = np.zeros((row_count, 4))
+    row, held = 0, (0.0, 0.0, 0.0, 0.0)
+    for record in rig.recorder.frames:
+        if record.frame.arbitration_id != message.arbitration_id:
+            continue
+        if len(record.frame.data) != message.length:
+            continue
+        # Row k is the instant (k + 1) ms; a frame counts from the first instant after its end.
+        until = min(record.eof_ns // NS_PER_MS, row_count)
+        commands[row:until] = held
+        row, held = until, reader.read(record.frame.data)
+    commands[row:] = held
+    return {f"force_command_n.{corner}": commands[:, i] for i, corner in enumerate(CORNERS)}
+
+
+def all_checks(rig: Rig, buses: tuple[BusStatistics, ...]) -> tuple[Check, ...]:
+    """The scenario's checks followed by the invariants'."""
+    return (*rig.checks, *judge(rig, buses))
+
+
+def report_collisions(rig: Rig) -> None:
+    """Turn what the buses could not resolve into findings."""
+    for bus in rig.buses:
+        for collision in bus.collisions:
+            rig.log.find(
+                bus.name,
+                f"different frames with the arbitration field of {collision.frame!r} from "
+                f"{' and '.join(collision.senders)} at one instant: a bit error on a real bus; "
+                "error frames are not modelled, they were sent one after the other",
+            )
+        bus.collisions.clear()
+

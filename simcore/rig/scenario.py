@@ -1,0 +1,272 @@
+"""Scenarios: test instructions as Python functions, and how they are found and run.
+
+A scenario file holds functions marked with `@scenario`; each gets a fresh `Rig`. Whatever a
+scenario raises ends it with a verdict and an error that names the line; it never ends the program.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, overload
+
+from simcore.errors import InputError, SimcoreError, UsageError
+from simcore.kernel import Pacing
+from simcore.network import Database
+from simcore.rig.outcome import (
+    all_checks,
+    bus_statistics,
+    message_statistics,
+    report_collisions,
+    trace_of,
+)
+from simcore.rig.result import ScenarioResult
+from simcore.rig.rig import Rig
+
+Case = Mapping[str, Any]
+_PACKAGE = str(Path(__file__).resolve().parents[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A scenario function with what it verifies; calling it runs the function on a rig."""
+
+    name: str
+    function: Callable[..., None]
+    requirements: tuple[str, ...] = ()
+    case: Case = field(default_factory=dict)
+    file: str = ""
+    line: int = 0
+
+    @property
+    def title(self) -> str:
+        """First line of the docstring."""
+        lines = (inspect.getdoc(self.function) or "").splitlines()
+        return lines[0] if lines else ""
+
+    def __call__(self, rig: Rig) -> None:
+        self.function(rig, **self.case)
+
+
+class ScenarioSet(tuple[Scenario, ...]):
+    """What `@scenario` leaves in the module: one scenario per case."""
+
+    __slots__ = ()
+
+
+@overload
+def scenario(function: Callable[..., None], /) -> ScenarioSet: ...
+
+
+@overload
+def scenario(
+    *, requirements: Sequence[str] = (), cases: Sequence[Case] = ()
+) -> Callable[[Callable[..., None]], ScenarioSet]: ...
+
+
+def scenario(
+    function: Callable[..., None] | None = None,
+    /,
+    *,
+    requirements: Sequence[str] = (),
+    cases: Sequence[Case] = (),
+) -> ScenarioSet | Callable[[Callable[..., None]], ScenarioSet]:
+    """Mark a function as a scenario that verifies `requirements`.
+
+    With `cases`, a list of keyword arguments, it runs once per case: `name[mu=0.3]`. Every named
+    requirement must be checked by the run, or it fails.
+    """
+    if isinstance(requirements, str):
+        raise UsageError("@scenario", expected="a list of requirement ids", got=requirements)
+
+    def mark(marked: Callable[..., None]) -> ScenarioSet:
+        code = marked.__code__
+        return ScenarioSet(
+            Scenario(
+                name=_case_name(marked.__name__, case),
+                function=marked,
+                requirements=tuple(requirements),
+                case=dict(case),
+                file=code.co_filename,
+                line=code.co_firstlineno,
+            )
+            for case in (cases or ({},))
+        )
+
+    return mark(function) if function is not None else mark
+
+
+def _case_name(name: str, case: Case) -> str:
+    if not case:
+        return name
+    return f"{name}[{','.join(f'{key}={value}' for key, value in case.items())}]"
+
+
+def load_scenarios(path: Path) -> list[Scenario]:
+    """All scenarios of a file, in the order they stand there.
+
+    Raises `InputError` with file and line where the file is missing, is no Python, raises while it
+    is read, or holds no scenario.
+    """
+    module = _import(path)
+    found = [
+        item
+        for value in vars(module).values()
+        if isinstance(value, ScenarioSet)
+        for item in value
+        if Path(item.file).resolve() == path.resolve()
+    ]
+    if not found:
+        raise InputError(
+            "scenario file", expected="a function marked with @scenario", file=str(path)
+        )
+    return sorted(found, key=lambda item: item.line)
+
+
+def _import(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise InputError("scenario file", expected="a Python file", got="no such file", file=str(path))
+    key = blake2b(str(path.resolve()).encode(), digest_size=6).hexdigest()
+    name = f"simcore_scenario_{path.stem}_{key}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise InputError("scenario file", expected="a name ending in .py", file=str(path))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # so that what the file defines can be pickled
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise InputError(
+            "scenario file", expected="valid Python", got=error.msg, file=str(path), line=error.lineno
+        ) from error
+    except Exception as error:
+        raise InputError(
+            "scenario file",
+            expected="to be read without error",
+            got=f"{type(error).__name__}: {error}",
+            file=str(path),
+            line=_line_in(path, error.__traceback__),
+        ) from error
+    return module
+
+
+def run_scenario(
+    item: Scenario,
+    *,
+    seed: int = 0,
+    database: Database | None = None,
+    pacing: Pacing | None = None,
+    options: Mapping[str, str] | None = None,
+    replay_command: str = "",
+    on_rig: Callable[[Rig], object] | None = None,
+    on_end: Callable[[], object] | None = None,
+) -> ScenarioResult:
+    """Run one scenario on a fresh rig and collect everything it left.
+
+    `on_rig` is called with the rig before the scenario starts, `on_end` after it ended. What the scenario raises ends up in
+    the result; only `KeyboardInterrupt` and the like pass through.
+    """
+    rig = Rig(seed=seed, database=database, pacing=pacing)
+    if on_rig is not None:
+        on_rig(rig)
+    error: Exception | None = None
+    try:
+        item(rig)
+    except Exception as caught:
+        error = caught
+    if on_end is not None:
+        on_end()
+    return collect(
+        rig, item, error, options=options or {}, replay_command=replay_command
+    )
+
+
+def collect(
+    rig: Rig,
+    item: Scenario,
+    error: Exception | None,
+    *,
+    options: Mapping[str, str],
+    replay_command: str,
+) -> ScenarioResult:
+    """The result of a run that has ended, well or badly."""
+    report_collisions(rig)
+    buses = bus_statistics(rig)
+    return ScenarioResult(
+        name=item.name,
+        file=item.file,
+        title=item.title,
+        requirements=item.requirements,
+        seed=rig.seed,
+        options=dict(options),
+        duration_ns=rig.now_ns,
+        digest=rig.digest,
+        checks=all_checks(rig, buses),
+        findings=tuple(rig.log.findings),
+        events=tuple(rig.log.events),
+        messages=message_statistics(rig),
+        buses=buses,
+        trace=trace_of(rig),
+        replay_command=replay_command,
+        measurements=dict(rig.measurements),
+        error=None if error is None else describe(error, item),
+        error_detail="" if error is None else "".join(traceback.format_exception(error)),
+        error_is_internal=error is not None and is_internal(error),
+        records=tuple(rig.recorder.frames),
+    )
+
+
+def unreadable_result(
+    path: Path, error: InputError, *, seed: int, options: Mapping[str, str]
+) -> ScenarioResult:
+    """The result of a scenario file that could not be read: an error, nothing ran."""
+    return ScenarioResult(
+        name=path.stem,
+        file=str(path),
+        title="",
+        requirements=(),
+        seed=seed,
+        options=dict(options),
+        duration_ns=0,
+        digest="",
+        checks=(),
+        findings=(),
+        events=(),
+        messages=(),
+        buses=(),
+        trace=None,
+        replay_command="",
+        error=str(error),
+        error_detail="".join(traceback.format_exception(error)),
+    )
+
+
+def describe(error: BaseException, item: Scenario) -> str:
+    """What a scenario raised, with the line of the scenario file it came from."""
+    line = _line_in(Path(item.file), error.__traceback__)
+    place = f"{item.file}:{line}: " if line is not None else f"{item.file}: "
+    return f"{place}{type(error).__name__}: {error}"
+
+
+def is_internal(error: BaseException) -> bool:
+    """Whether an exception is a defect of simcore: raised inside it, and not on purpose."""
+    if isinstance(error, SimcoreError):
+        return False
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and str(Path(frames[-1].filename).resolve()).startswith(_PACKAGE)
+
+
+def _line_in(path: Path, trace: TracebackType | None) -> int | None:
+    lines: Iterable[int | None] = (
+        frame.lineno
+        for frame in reversed(traceback.extract_tb(trace))
+        if Path(frame.filename).resolve() == path.resolve()
+    )
+    return next(iter(lines), None)

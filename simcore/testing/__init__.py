@@ -1,0 +1,1 @@
+"""For tests: the pytest plugin. Strategies and the conformance kit will live here too."""
