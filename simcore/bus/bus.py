@@ -40,6 +40,9 @@ class BusRecord(NamedTuple):
     """When the sender asked for transmission; `eof_ns - request_ns` is the latency."""
 
 
+_new_record = tuple.__new__
+
+
 class FrameLog(list[BusRecord]):
     """The frames of a run in order of completion. A copy shares the records, they never change."""
 
@@ -56,6 +59,19 @@ class Collision(NamedTuple):
     channel: str
     frame: Frame
     senders: tuple[str, ...]
+
+
+class _Route:
+    """Who receives a message, and how often it was handed over."""
+
+    __slots__ = ("controllers", "count", "receives")
+
+    def __init__(self, controllers: list[Controller]) -> None:
+        self.controllers = controllers
+        self.receives = tuple(
+            controller.receive for controller in controllers if controller.receive is not None
+        )
+        self.count = 0
 
 
 class Bus:
@@ -79,7 +95,7 @@ class Bus:
         self.collisions: list[Collision] = []
         self._ready_ns = 0
         self._current: BusRecord | None = None
-        self._routes: dict[tuple[int, str], tuple[Controller, ...]] = {}
+        self._routes: dict[tuple[int, str], _Route] = {}
         self._whole_bit_ns = _whole_bit_times(timing)
 
     def attach(self, name: str, receive: Receive | None = None) -> Controller:
@@ -100,8 +116,21 @@ class Bus:
         )
 
     def forget_routes(self) -> None:
-        """Filters changed: find out anew who receives what."""
+        """Filters changed, or counts are wanted: settle the counts, find routes anew."""
+        routes = list(self._routes.values())
         self._routes.clear()
+        for route in routes:
+            for controller in route.controllers:
+                controller.count_received(route.count)
+
+    def _new_route(self, frame: Frame, sender: str) -> _Route:
+        return _Route(
+            [
+                controller
+                for controller in self.controllers
+                if controller.name != sender and controller.accepts(frame)
+            ]
+        )
 
     @property
     def load_ratio(self) -> float:
@@ -130,7 +159,10 @@ class Bus:
             self._ready_ns = sof_ns + to_ns(nominal_bits + INTERMISSION_BITS, data_bits)
             valid_ns = sof_ns + to_ns(nominal_bits - 1, data_bits)
         self.busy_ns += self._ready_ns - sof_ns
-        self._current = BusRecord(sof_ns, eof_ns, self.name, frame, winner.name, request_ns)
+        # The tuple is made directly: the constructor of a NamedTuple is a Python function.
+        self._current = _new_record(
+            BusRecord, (sof_ns, eof_ns, self.name, frame, winner.name, request_ns)
+        )
         scheduler.post(valid_ns, Priority.BUS, self._complete)
 
     def _complete(self) -> None:
@@ -142,13 +174,10 @@ class Bus:
         key = (frame.header.arbitration_key, record.sender)
         route = self._routes.get(key)
         if route is None:
-            route = self._routes[key] = tuple(
-                controller
-                for controller in self.controllers
-                if controller.name != record.sender and controller.accepts(frame)
-            )
-        for controller in route:
-            controller.deliver(frame)
+            route = self._routes[key] = self._new_route(frame, record.sender)
+        route.count += 1
+        for receive in route.receives:
+            receive(frame)
         if self.contenders:
             self.scheduler.post(self._ready_ns, Priority.ARBITRATION, self._start_frame)
         else:
@@ -157,13 +186,21 @@ class Bus:
     def _arbitrate(self) -> Controller:
         """The contender whose frame has the lowest arbitration key."""
         contenders = self.contenders
-        best_key = min(controller.queue[0][0] for controller in contenders)
-        best = [controller for controller in contenders if controller.queue[0][0] == best_key]
+        winner = contenders[0]
+        best_key = winner.queue[0][0]
+        tied = False
+        for controller in contenders[1:]:
+            key = controller.queue[0][0]
+            if key < best_key:
+                winner, best_key, tied = controller, key, False
+            elif key == best_key:
+                tied = True
         for controller in contenders:
             if controller.queue[0][0] != best_key:
                 controller.arbitration_lost_count += 1
-        if len(best) == 1:
-            return best[0]
+        if not tied:
+            return winner
+        best = [controller for controller in contenders if controller.queue[0][0] == best_key]
         best.sort(key=self.controllers.index)
         return self._settle_tie(best)
 

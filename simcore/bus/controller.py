@@ -27,6 +27,7 @@ class Controller:
     __slots__ = (
         "_accepted",
         "_receive",
+        "_received_count",
         "_sequence",
         "arbitration_lost_count",
         "bus",
@@ -34,7 +35,6 @@ class Controller:
         "name",
         "queue",
         "receive_error_count",
-        "received_count",
         "transmit_error_count",
         "transmitted_count",
     )
@@ -49,7 +49,7 @@ class Controller:
         self.queue: list[tuple[int, int, int, Frame]] = []
         """Heap of (arbitration key, request number, request time, frame)."""
         self.transmitted_count = 0
-        self.received_count = 0
+        self._received_count = 0
         self.arbitration_lost_count = 0
         self.transmit_error_count = 0
         self.receive_error_count = 0
@@ -113,9 +113,17 @@ class Controller:
         self.transmitted_count += 1
         return entry
 
-    def deliver(self, frame: Frame) -> None:
-        """Hand a received frame to the node."""
-        self.received_count += 1
-        receive = self._receive
-        if receive is not None:
-            receive(frame)
+    @property
+    def receive(self) -> Receive | None:
+        """Who is called with received frames."""
+        return self._receive
+
+    @property
+    def received_count(self) -> int:
+        """Frames handed to the node so far."""
+        self.bus.forget_routes()
+        return self._received_count
+
+    def count_received(self, count: int) -> None:
+        """The bus's account of frames handed over, settled when it is asked for."""
+        self._received_count += count

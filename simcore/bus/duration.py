@@ -12,7 +12,6 @@ plus one data bit whatever the sample points. So BRS counts as D and the CRC del
 
 from __future__ import annotations
 
-from functools import lru_cache
 from struct import Struct
 
 from simcore.bus.bits import CRC15
@@ -85,8 +84,13 @@ def _crc15_table() -> tuple[int, ...]:
 _CRC15_TABLE = _crc15_table()
 
 
-@lru_cache(maxsize=8192)
 def _prefix(header: FrameHeader, iso: bool) -> tuple[int, int, int, int]:
+    """What the header alone decides; worked out once."""
+    found = header.wire_prefix[iso] = _counted_prefix(header, iso)
+    return found
+
+
+def _counted_prefix(header: FrameHeader, iso: bool) -> tuple[int, int, int, int]:
     """State after the header; nominal and data bits of the frame but payload stuffing; CRC-15."""
     state = _state(1, 1)  # recessive idle; SOF starts a new run
     before_fdf = after = 0
@@ -116,21 +120,21 @@ def _prefix(header: FrameHeader, iso: bool) -> tuple[int, int, int, int]:
 def bit_counts(frame: Frame, *, iso: bool = True) -> tuple[int, int]:
     """Bits SOF..EOF sent at the nominal and at the data rate, stuff bits included."""
     header = frame.header
-    state, nominal, data_bits, crc = _prefix(header, iso)
+    entry, nominal, data_bits, crc = header.wire_prefix.get(iso) or _prefix(header, iso)
     data = frame.data
     length = len(data)
     stuffed = 0
-    entry = state
+    table = _PAIR
     if length & 1:
         *pairs, last = _UNPACK[length](data)
         for pair in pairs:
-            entry = _PAIR[(entry & 15) << 16 | pair]
+            entry = table[(entry & 15) << 16 | pair]
             stuffed += entry >> 4
         entry = _OCTET[(entry & 15) << 8 | last]
         stuffed += entry >> 4
     else:
         for pair in _UNPACK[length](data):
-            entry = _PAIR[(entry & 15) << 16 | pair]
+            entry = table[(entry & 15) << 16 | pair]
             stuffed += entry >> 4
     if header.is_fd:
         if header.bitrate_switch:

@@ -42,6 +42,7 @@ class FrameHeader:
         "is_fd",
         "is_remote_frame",
         "length",
+        "wire_prefix",
     )
 
     def __init__(
@@ -80,6 +81,8 @@ class FrameHeader:
             control = "00" if is_extended_id else "0"
         self.fdf_index = len(arbitration)
         self.bits = f"{arbitration}{control}{dlc:04b}"
+        self.wire_prefix: dict[bool, tuple[int, int, int, int]] = {}
+        """What `duration.py` works out once per header, by `iso`."""
 
     def __deepcopy__(self, memo: dict[int, object]) -> FrameHeader:
         return self
@@ -171,16 +174,17 @@ class Frame:
 
     def with_data(self, data: bytes) -> Frame:
         """The same frame with another payload of the same length. The fast way to send again."""
-        if len(data) != self.header.length:
+        header = self.header
+        if len(data) != header.length:
             raise UsageError(
                 f"{_name(self.arbitration_id)}: with_data",
-                expected=f"{self.header.length} bytes",
+                expected=f"{header.length} bytes",
                 got=f"{len(data)}",
             )
         frame: Frame = _new(Frame)
-        _set(frame, "arbitration_id", self.arbitration_id)
-        _set(frame, "data", data)
-        _set(frame, "header", self.header)
+        _set_id(frame, header.arbitration_id)
+        _set_data(frame, data)
+        _set_header(frame, header)
         return frame
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -255,6 +259,12 @@ class Frame:
 
 _new = object.__new__
 _set = object.__setattr__
+
+
+# The slots' own setters: an immutable object is filled past its `__setattr__`.
+_set_id = Frame.arbitration_id.__set__  # type: ignore[attr-defined]
+_set_data = Frame.data.__set__  # type: ignore[attr-defined]
+_set_header = Frame.header.__set__  # type: ignore[attr-defined]
 
 
 def _rebuild(header: FrameHeader, data: bytes) -> Frame:

@@ -45,7 +45,11 @@ class Port(Protocol):
 
 @runtime_checkable
 class Node(Protocol):
-    """An ECU as the bus and the rig see it. Sans-IO: it acts only when called."""
+    """An ECU as the bus and the rig see it. Sans-IO: it acts only when called.
+
+    A node may have an attribute `fixed_schedule = True`: frames never change its deadline, so it
+    need not be asked for it after each.
+    """
 
     def start(self, port: Port, now_ns: int) -> None:
         """Power on."""

@@ -116,20 +116,19 @@ class Scheduler:
                 got=format_ns(end_ns),
             )
         heap = self._heap
+        now_ns = self.now_ns
         same_instant = 0
         count = 0
         try:
             while heap and heap[0][0] <= end_ns:
-                event = heappop(heap)
-                if event[0] != self.now_ns:
-                    self.now_ns = event[0]
-                    same_instant = 0
-                else:
-                    same_instant += 1
-                    if same_instant > SAME_INSTANT_LIMIT:
-                        raise _stuck(event)
+                time_ns, _, _, callback = heappop(heap)
                 count += 1
-                event[3]()
+                if time_ns != now_ns:
+                    self.now_ns = now_ns = time_ns
+                    same_instant = count
+                elif count - same_instant > SAME_INSTANT_LIMIT:
+                    raise _stuck(time_ns, callback)
+                callback()
         finally:
             self.event_count += count
         self.now_ns = end_ns
@@ -163,8 +162,8 @@ def require_copyable(callback: Callback) -> None:
         )
 
 
-def _stuck(event: tuple[int, int, int, Callback]) -> StuckError:
+def _stuck(time_ns: int, callback: Callback) -> StuckError:
     return StuckError(
-        f"time stands still at {format_ns(event[0])}: more than {SAME_INSTANT_LIMIT} events at one "
-        f"instant, the last one {event[3]!r}"
+        f"time stands still at {format_ns(time_ns)}: more than {SAME_INSTANT_LIMIT} events at one "
+        f"instant, the last one {callback!r}"
     )

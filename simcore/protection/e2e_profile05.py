@@ -56,9 +56,9 @@ class Profile05Sender:
             )
         buffer = bytearray(data)
         counter = self.counter
-        buffer[_COUNTER_BYTE] = counter
+        buffer[2] = counter
         _protect(buffer, self.data_id, increment_counter=False)
-        self.counter = (counter + 1) % COUNTER_MODULO
+        self.counter = (counter + 1) & 0xFF
         return bytes(buffer)
 
 

@@ -135,7 +135,7 @@ _STARTS = {
 class E2eStateMachine:
     """The driver. One object per received message; `step` is called once per check."""
 
-    __slots__ = ("_calls", "_errors", "_limits", "_oks", "_window", "config", "state")
+    __slots__ = ("_calls", "_errors", "_full_ok", "_limits", "_oks", "_window", "config", "state")
 
     def __init__(self, config: E2eSmConfig = COM_003) -> None:
         self.config = config
@@ -145,6 +145,8 @@ class E2eStateMachine:
         self._errors = 0
         self._calls = 0
         self._limits = config.init
+        self._full_ok = -1
+        """OK count at which the window is full of them in VALID; -1 in other states."""
 
     @property
     def is_valid(self) -> bool:
@@ -154,12 +156,11 @@ class E2eStateMachine:
     def step(self, status: E2eStatus) -> E2eState:
         """Take one check status and return the new state."""
         kind = _KIND[status]
-        self._append(kind)
         state = self.state
-        if state is E2eState.VALID and kind == _OK and self._errors <= self._limits.max_error:
-            # The everyday case: another good frame cannot worsen a valid stream.
-            if self._oks >= self._limits.min_ok:
-                return state
+        if kind == _OK and self._oks == self._full_ok:
+            # The everyday case: a window full of good checks in VALID stays just that.
+            return state
+        self._append(kind)
         event = self._judge(status)
         if event is None:
             return state
@@ -214,6 +215,7 @@ class E2eStateMachine:
             E2eState.VALID: config.valid,
             E2eState.INVALID: config.invalid,
         }[state]
+        self._full_ok = config.valid.window_size if state is E2eState.VALID else -1
         self._calls = 0
         if came_from is E2eState.NO_DATA or (
             state is E2eState.INVALID and config.clear_to_invalid

@@ -25,6 +25,7 @@ class Driver:
     __slots__ = (
         "_cruise_mps",
         "_from_pct",
+        "_has_steered",
         "_log",
         "_ramp_ns",
         "_ramp_start_ns",
@@ -44,6 +45,7 @@ class Driver:
         self._ramp_start_ns = 0
         self._ramp_ns = 0
         self._cruise_mps: float | None = None
+        self._has_steered = False
         self.hands_on = True
         """Steer to keep the lane; False holds the wheel straight."""
         self.accelerator_n = 0.0
@@ -78,7 +80,6 @@ class Driver:
         self,
         now_ns: int,
         dt_s: float,
-        *,
         y_m: float,
         yaw_rad: float,
         yaw_rate_radps: float,
@@ -95,8 +96,12 @@ class Driver:
         if self._cruise_mps is not None:
             wanted_n = _SPEED_GAIN_N_PER_MPS * (self._cruise_mps - speed_mps)
             self.accelerator_n = min(_DRIVE_FORCE_MAX_N, max(0.0, wanted_n))
-        if not self.hands_on:
+        if not self.hands_on or (
+            # Exactly straight, hands at rest: nothing to see, nothing to correct.
+            y_m == 0.0 and yaw_rad == 0.0 and yaw_rate_radps == 0.0 and not self._has_steered
+        ):
             return 0.0
+        self._has_steered = True
         if speed_mps < _STEERS_ABOVE_MPS:
             return self._steering.steer_rad
         return self._steering.step(

@@ -13,20 +13,20 @@ from collections.abc import Iterable, Mapping
 from simcore.bus import Bus, Controller, Frame
 from simcore.ecu import Node
 from simcore.errors import UsageError
-from simcore.kernel import Priority, Scheduler
+from simcore.kernel import Scheduler
+from simcore.rig.clock import NodeClock
 from simcore.rig.events import EventLog
 from simcore.units import format_ns
-
-_ECU = int(Priority.ECU)
-
 
 class NodeHost:
     """Implements `Port` for one node."""
 
     __slots__ = (
         "_armed_ns",
+        "_clock",
         "_controllers",
         "_default",
+        "_fixed_schedule",
         "_initial_outputs",
         "_log",
         "_memory",
@@ -44,6 +44,7 @@ class NodeHost:
         node: Node,
         buses: Iterable[Bus],
         scheduler: Scheduler,
+        clock: NodeClock,
         log: EventLog,
         *,
         inputs: Mapping[str, float],
@@ -51,8 +52,10 @@ class NodeHost:
     ) -> None:
         self._name = name
         self._scheduler = scheduler
+        self._clock = clock
         self._log = log
         self._armed_ns: int | None = None
+        self._fixed_schedule = False
         self._memory: dict[str, bytes] = {}
         self._initial_outputs = dict(outputs)
         self.node = node
@@ -76,10 +79,7 @@ class NodeHost:
 
     def send(self, frame: Frame, channel: str | None = None) -> None:
         """Request transmission; see `Port.send`."""
-        if channel is None:
-            controller = self._default
-        else:
-            controller = self._controllers.get(channel)
+        controller = self._default if channel is None else self._controllers.get(channel)
         if controller is None:
             channels = ", ".join(self._controllers) or "no bus"
             raise UsageError(f"{self._name}: send on {channel}", expected=channels)
@@ -104,10 +104,11 @@ class NodeHost:
         """Set an output pin; see `Port.write`."""
         if pin not in self.outputs:
             raise UsageError(f"{self._name}: write pin {pin!r}", expected=_listed(self.outputs))
-        value = float(value_ratio)
-        if value - value != 0.0:  # infinite or not a number
-            raise UsageError(f"{self._name}: write pin {pin!r}", expected="a finite number", got=value)
-        self.outputs[pin] = value
+        if value_ratio - value_ratio != 0.0:  # infinite or not a number
+            raise UsageError(
+                f"{self._name}: write pin {pin!r}", expected="a finite number", got=value_ratio
+            )
+        self.outputs[pin] = value_ratio
 
     def log(self, kind: str, text: str) -> None:
         """Record an event of this node; see `Port.log`."""
@@ -122,6 +123,7 @@ class NodeHost:
             controller.set_enabled(True)
         self.outputs.update(self._initial_outputs)
         self._armed_ns = None
+        self._fixed_schedule = bool(getattr(self.node, "fixed_schedule", False))
         try:
             self.node.start(self, self._scheduler.now_ns)
             self._arm()
@@ -156,13 +158,13 @@ class NodeHost:
     def _receive(self, frame: Frame) -> None:
         try:
             self.node.receive(frame, self._scheduler.now_ns)
-            if self.node.next_deadline_ns() != self._armed_ns:
+            if not self._fixed_schedule and self.node.next_deadline_ns() != self._armed_ns:
                 self._arm()
         except Exception as error:
             self._crashed(f"receive of {frame!r}", error)
 
-    def _tick(self) -> None:
-        now_ns = self._scheduler.now_ns
+    def tick(self, now_ns: int) -> None:
+        """The clock's call at a deadline the node asked for."""
         if now_ns != self._armed_ns:
             return  # the node asked for another time meanwhile, or was switched off
         self._armed_ns = None
@@ -177,7 +179,7 @@ class NodeHost:
                         got=format_ns(deadline_ns),
                     )
                 self._armed_ns = deadline_ns
-                self._scheduler.post(deadline_ns, _ECU, self._tick)
+                self._clock.call_at(deadline_ns, self)
         except Exception as error:
             self._crashed("on_timer", error)
 
@@ -189,7 +191,7 @@ class NodeHost:
             return
         deadline_ns = max(deadline_ns, self._scheduler.now_ns)
         self._armed_ns = deadline_ns
-        self._scheduler.post(deadline_ns, _ECU, self._tick)
+        self._clock.call_at(deadline_ns, self)
 
     def _crashed(self, where: str, error: Exception) -> None:
         self.halt()

@@ -14,7 +14,7 @@ from struct import Struct
 import numpy as np
 from numpy.typing import NDArray
 
-from simcore.bus import FrameLog
+from simcore.bus import FrameHeader, FrameLog
 from simcore.errors import UsageError
 from simcore.kernel import TraceDigest
 
@@ -93,7 +93,7 @@ FoldKey = tuple[str, int, bool, str]
 class Recorder:
     """Everything recorded in a run."""
 
-    __slots__ = ("_columns", "_digest", "_folded", "_rows", "_width", "folds", "frames")
+    __slots__ = ("_columns", "_digest", "_folded", "_known", "_pack", "_rows", "_width", "folds", "frames")
 
     def __init__(self, columns: Sequence[str]) -> None:
         self.frames = FrameLog()
@@ -101,8 +101,10 @@ class Recorder:
         self._columns = tuple(columns)
         self._width = len(self._columns)
         self._rows = array("d")
+        self._pack = Struct(f"={self._width}d").pack
         self._digest = TraceDigest()
         self._folded = 0
+        self._known: dict[tuple[str, str, FrameHeader], tuple[MessageFold, int]] = {}
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -116,7 +118,7 @@ class Recorder:
 
     def append(self, row: Sequence[float]) -> None:
         """Take one row, in the order of `columns`."""
-        self._rows.extend(row)
+        self._rows.frombytes(self._pack(*row))
         if len(self.frames) - self._folded >= FOLD_AT:
             self.fold()
 
@@ -148,25 +150,37 @@ class Recorder:
     def fold(self) -> None:
         """Bring statistics and digest up to the last frame."""
         frames = self.frames
-        folds = self.folds
-        add = self._digest.add
-        for index in range(self._folded, len(frames)):
+        first = self._folded
+        self._folded = len(frames)
+        known = self._known
+        items: list[bytes] = []
+        for index in range(first, self._folded):
             sof_ns, eof_ns, channel, frame, sender, request_ns = frames[index]
             header = frame.header
-            flags = (
-                header.is_extended_id
-                | header.is_fd << 1
-                | header.bitrate_switch << 2
-                | header.error_state_indicator << 3
-                | header.is_remote_frame << 4
-                | header.dlc << 8
-            )
+            entry = known.get((channel, sender, header))
+            if entry is None:
+                entry = known[channel, sender, header] = self._meet(channel, sender, header, items)
+            fold, flags = entry
             data = frame.data
-            add(_FRAME(sof_ns, eof_ns, header.arbitration_id, flags, len(data)) + data)
-            key = (channel, header.arbitration_id, header.is_extended_id, sender)
-            fold = folds.get(key)
-            if fold is None:
-                fold = folds[key] = MessageFold()
-                add(f"{channel}\x1f{sender}\x1e".encode())
+            items.append(
+                _FRAME(sof_ns, eof_ns, header.arbitration_id, flags, len(data)) + data
+            )
             fold.add(sof_ns, eof_ns, eof_ns - request_ns)
-        self._folded = len(frames)
+        self._digest.extend(items)
+
+    def _meet(
+        self, channel: str, sender: str, header: FrameHeader, items: list[bytes]
+    ) -> tuple[MessageFold, int]:
+        """First frame with this header from this sender: its figures, its flags in the digest."""
+        items.append(f"{channel}\x1f{sender}\x1e".encode())
+        key = (channel, header.arbitration_id, header.is_extended_id, sender)
+        fold = self.folds.setdefault(key, MessageFold())
+        flags = (
+            header.is_extended_id
+            | header.is_fd << 1
+            | header.bitrate_switch << 2
+            | header.error_state_indicator << 3
+            | header.is_remote_frame << 4
+            | header.dlc << 8
+        )
+        return fold, flags

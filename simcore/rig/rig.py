@@ -20,6 +20,7 @@ from simcore.kernel import FreeRunning, Pacing, Priority, RandomStreams, Schedul
 from simcore.network import Database, Message
 from simcore.network.messages import Number
 from simcore.plant.chassis import ChassisPlant
+from simcore.rig.clock import NodeClock
 from simcore.rig.driver import (
     DEFAULT_RAMP_NS,
     PEDAL_FULL_FORCE_N,
@@ -95,6 +96,7 @@ class Rig:
         bus_timing = timing if timing is not None else timing_of(self.database)
         self.buses = (Bus(CHASSIS_A, bus_timing, self.scheduler, log=self.recorder.frames),)
         self._hosts: dict[str, NodeHost] = {}
+        clock = NodeClock(self.scheduler)
         for name in self.database.nodes:
             inputs, outputs = PINS.get(name, ({}, {}))
             self._hosts[name] = NodeHost(
@@ -102,6 +104,7 @@ class Rig:
                 build_node(name, self.database),
                 self.buses,
                 self.scheduler,
+                clock,
                 self.log,
                 inputs=inputs,
                 outputs=outputs,
@@ -111,7 +114,12 @@ class Rig:
             raise UsageError(
                 f"rig on {self.database.name}", expected=f"the nodes {', '.join(missing)}"
             )
-        self._emb = tuple(self._hosts[name] for name in EMB_NODES)
+        self._emb_inputs = tuple(self._hosts[name].inputs for name in EMB_NODES)
+        self._emb_outputs = tuple(self._hosts[name].outputs for name in EMB_NODES)
+        self._imu_inputs = self._hosts["IMU"].inputs
+        self._cdc_inputs = self._hosts["CDC"].inputs
+        self._pedal_pct = 0.0
+        self._accelerator_n = 0.0
         self._update_pins()
         for host in self._hosts.values():
             host.start()
@@ -341,36 +349,37 @@ class Rig:
         plant = self.plant
         vehicle = plant.vehicle
         driver = self.driver
+        fl, fr, rl, rr = calipers = plant.calipers
         currents = plant.motor_current_a
-        calipers = plant.calipers
-        for i, host in enumerate(self._emb):
-            outputs = host.outputs
+        for i, outputs in enumerate(self._emb_outputs):
             currents[i] = outputs["motor_current_a"]
             calipers[i].park_locked = outputs["park_lock_state"] > 0.0
         plant.steer_rad = driver.step(
             now_ns,
             _PLANT_STEP_S,
-            y_m=vehicle.y_m,
-            yaw_rad=vehicle.yaw_rad,
-            yaw_rate_radps=vehicle.yaw_rate_radps,
-            speed_mps=vehicle.speed_mps,
+            vehicle.y_m,
+            vehicle.yaw_rad,
+            vehicle.yaw_rate_radps,
+            vehicle.speed_mps,
         )
-        drive = plant.drive_torque_nm
-        drive[2] = drive[3] = driver.accelerator_n * vehicle.parameters.wheel_radius_m * 0.5
+        if driver.accelerator_n != self._accelerator_n:
+            self._accelerator_n = driver.accelerator_n
+            drive = plant.drive_torque_nm
+            drive[2] = drive[3] = driver.accelerator_n * vehicle.parameters.wheel_radius_m * 0.5
         plant.step(_PLANT_STEP_S)
         self._update_pins()
-        fl, fr, rl, rr = calipers
-        held = self._hosts["CDC"].inputs["auto_hold_switch_state"]
+        held = self._cdc_inputs["auto_hold_switch_state"]
+        speed_mps = vehicle.speed_mps
         self.recorder.append(
             (
                 driver.pedal_pct,
-                vehicle.speed_mps,
+                speed_mps,
                 vehicle.ax_mps2,
                 vehicle.yaw_rate_radps,
                 vehicle.distance_m,
                 vehicle.x_m,
                 vehicle.y_m,
-                held if -_HOLD_BELOW_MPS < vehicle.speed_mps < _HOLD_BELOW_MPS else 0.0,
+                held if -_HOLD_BELOW_MPS < speed_mps < _HOLD_BELOW_MPS else 0.0,
                 fl.clamp_force_n,
                 fr.clamp_force_n,
                 rl.clamp_force_n,
@@ -385,22 +394,29 @@ class Rig:
         """Sensor pins take the plant's present values."""
         plant = self.plant
         vehicle = plant.vehicle
-        for i, host in enumerate(self._emb):
-            caliper = plant.calipers[i]
-            pins = host.inputs
+        for pins, caliper, wheel_speed_radps, supply_v in zip(
+            self._emb_inputs,
+            plant.calipers,
+            vehicle.wheel_speed_radps,
+            plant.supply_v,
+            strict=True,
+        ):
             pins["clamp_force_n"] = caliper.clamp_force_n
             pins["screw_travel_m"] = caliper.screw_travel_m
             pins["motor_speed_radps"] = caliper.motor_speed_radps
             pins["phase_current_a"] = caliper.phase_current_a
             pins["battery_current_a"] = caliper.battery_current_a
-            pins["wheel_speed_radps"] = vehicle.wheel_speed_radps[i]
-            pins["supply_v"] = plant.supply_v[i]
+            pins["wheel_speed_radps"] = wheel_speed_radps
+            pins["supply_v"] = supply_v
             pins["disc_temperature_c"] = caliper.disc_temperature_c
-        pedal = self.driver.pedal_pct / 100.0
-        pins = self._hosts["BPS"].inputs
-        pins["pedal_travel_1_mm"] = pins["pedal_travel_2_mm"] = pedal * PEDAL_FULL_TRAVEL_MM
-        pins["pedal_force_n"] = pedal * PEDAL_FULL_FORCE_N
-        pins = self._hosts["IMU"].inputs
+        pedal_pct = self.driver.pedal_pct
+        if pedal_pct != self._pedal_pct:
+            self._pedal_pct = pedal_pct
+            pins = self._hosts["BPS"].inputs
+            travel_mm = pedal_pct / 100.0 * PEDAL_FULL_TRAVEL_MM
+            pins["pedal_travel_1_mm"] = pins["pedal_travel_2_mm"] = travel_mm
+            pins["pedal_force_n"] = pedal_pct / 100.0 * PEDAL_FULL_FORCE_N
+        pins = self._imu_inputs
         pins["yaw_rate_radps"] = vehicle.yaw_rate_radps
         pins["ax_mps2"] = vehicle.specific_force_x_mps2
         pins["ay_mps2"] = vehicle.specific_force_y_mps2

@@ -86,7 +86,7 @@ class CommandSelection:
     def select(self, now_ns: int) -> Command:
         """The command for this millisecond."""
         primary = self._primary
-        if primary.usable(now_ns):
+        if now_ns <= primary.valid_until_ns:
             data = primary.data
             if data is self._decoded:
                 return self.command

@@ -40,6 +40,8 @@ class ForceControlParameters:
     friction_speed_radps: float = 20.0
     profile_share_ratio: float = 0.35
     release_below_n: float = 50.0
+    rest_window_m: float = 5e-6
+    """Open and at rest this close to the clearance: the motor is switched off."""
     supply_min_v: float = 6.0
     dt_s: float = 0.001
 
@@ -88,7 +90,7 @@ class ForceController:
     target travel from the measured force.
     """
 
-    __slots__ = ("_profile_radps2", "contact_m", "parameters", "trim_m")
+    __slots__ = ("_cascade", "_curve", "contact_m", "parameters", "trim_m")
 
     def __init__(self, parameters: ForceControlParameters) -> None:
         p = parameters
@@ -96,9 +98,30 @@ class ForceController:
         self.contact_m = 0.0
         self.trim_m = 0.0
         # Deceleration of the time-optimal approach: a share of what the motor can do.
-        self._profile_radps2 = (
+        profile_radps2 = (
             p.profile_share_ratio * p.motor_constant_nm_per_a * p.current_max_a
         ) / p.motor_inertia_kgm2
+        # Unpacked once per call: cheaper than a dozen attribute look-ups a thousand times a second.
+        self._curve = (
+            p.stiffness_n_per_m,
+            2.0 * p.stiffening_n_per_m2,
+            4.0 * p.stiffening_n_per_m2,
+            p.trim_window_m,
+            p.dt_s * p.trim_gain_per_s,
+            p.trim_max_m,
+        )
+        self._cascade = (
+            p.gear_m_per_rad,
+            2.0 * profile_radps2,
+            p.position_gain_per_s,
+            p.friction_constant_nm,
+            p.friction_load_nm_per_n,
+            p.friction_speed_radps,
+            p.motor_inertia_kgm2 * p.speed_gain_per_s,
+            p.friction_share_ratio,
+            p.motor_constant_nm_per_a,
+            p.current_max_a,
+        )
 
     def step(
         self,
@@ -110,8 +133,8 @@ class ForceController:
     ) -> float:
         """Motor current in A for the next millisecond, within +-`current_max_a`.
 
-        A request of 50 N or less opens the brake to its clearance. Without supply: 0 A.
-        Raises `UsageError` for a request below 0 or above `force_max_n`.
+        A request of 50 N or less opens the brake to its clearance; at rest there the motor is off.
+        Without supply: 0 A. Raises `UsageError` for a request below 0 or above `force_max_n`.
         """
         p = self.parameters
         if not 0.0 <= force_ref_n <= p.force_max_n:
@@ -125,50 +148,66 @@ class ForceController:
         if force_ref_n <= p.release_below_n:
             if self.trim_m != 0.0:
                 self._learn_contact()
-            target_m = self.contact_m - p.clearance_m
+            error_m = self.contact_m - p.clearance_m - screw_travel_m
+            if motor_speed_radps == 0.0 and -p.rest_window_m < error_m < p.rest_window_m:
+                return 0.0
         else:
-            target_m = self._target_travel_m(force_ref_n, clamp_force_n, screw_travel_m)
-        return self._current_a(target_m - screw_travel_m, clamp_force_n, motor_speed_radps)
+            error_m = self._error_m(force_ref_n, clamp_force_n, screw_travel_m)
+        return self._current_a(error_m, clamp_force_n, motor_speed_radps)
 
-    def _target_travel_m(
+    def _error_m(
         self, force_ref_n: float, clamp_force_n: float, screw_travel_m: float
     ) -> float:
-        """Travel that gives the requested force by the nominal curve, trimmed near the target."""
-        p = self.parameters
-        k1, k2 = p.stiffness_n_per_m, p.stiffening_n_per_m2
-        root_n_per_m = sqrt(k1 * k1 + 4.0 * k2 * force_ref_n)
-        nominal_m = self.contact_m + (root_n_per_m - k1) / (2.0 * k2)
-        error_m = nominal_m + self.trim_m - screw_travel_m
-        if -p.trim_window_m < error_m < p.trim_window_m:
+        """Way to the travel that gives the requested force, trimmed near the target."""
+        k1, two_k2, four_k2, window_m, trim_gain, trim_max_m = self._curve
+        root_n_per_m = sqrt(k1 * k1 + four_k2 * force_ref_n)
+        nominal_m = self.contact_m + (root_n_per_m - k1) / two_k2
+        trim_m = self.trim_m
+        error_m = nominal_m + trim_m - screw_travel_m
+        if -window_m < error_m < window_m:
             # The slope of the curve at the target is the root itself.
-            trim_m = self.trim_m + p.dt_s * p.trim_gain_per_s * (
-                (force_ref_n - clamp_force_n) / root_n_per_m
-            )
-            limit_m = p.trim_max_m
-            self.trim_m = min(limit_m, max(-limit_m, trim_m))
-        return nominal_m + self.trim_m
+            trim_m += trim_gain * ((force_ref_n - clamp_force_n) / root_n_per_m)
+            if trim_m > trim_max_m:
+                trim_m = trim_max_m
+            elif trim_m < -trim_max_m:
+                trim_m = -trim_max_m
+            self.trim_m = trim_m
+            error_m = nominal_m + trim_m - screw_travel_m
+        return error_m
 
     def _current_a(self, error_m: float, clamp_force_n: float, motor_speed_radps: float) -> float:
-        p = self.parameters
-        error_rad = error_m / p.gear_m_per_rad
+        (
+            gear_m_per_rad,
+            two_profile_radps2,
+            position_gain_per_s,
+            friction_nm,
+            friction_nm_per_n,
+            knee_radps,
+            speed_gain_nms,
+            friction_share,
+            constant_nm_per_a,
+            current_max_a,
+        ) = self._cascade
+        error_rad = error_m / gear_m_per_rad
         distance_rad = error_rad if error_rad >= 0.0 else -error_rad
-        speed_ref_radps = sqrt(2.0 * self._profile_radps2 * distance_rad)
-        speed_ref_radps = min(speed_ref_radps, p.position_gain_per_s * distance_rad)
+        speed_ref_radps = sqrt(two_profile_radps2 * distance_rad)
+        if position_gain_per_s * distance_rad < speed_ref_radps:
+            speed_ref_radps = position_gain_per_s * distance_rad
         if error_rad < 0.0:
             speed_ref_radps = -speed_ref_radps
-        friction_nm = p.friction_constant_nm + p.friction_load_nm_per_n * clamp_force_n
         # A smooth sign: full compensation above some 40 rad/s, none at rest.
-        knee_radps = p.friction_speed_radps
-        direction_ratio = speed_ref_radps / sqrt(
+        direction = speed_ref_radps / sqrt(
             speed_ref_radps * speed_ref_radps + knee_radps * knee_radps
         )
         torque_nm = (
-            p.motor_inertia_kgm2 * p.speed_gain_per_s * (speed_ref_radps - motor_speed_radps)
-            + p.gear_m_per_rad * clamp_force_n
-            + p.friction_share_ratio * friction_nm * direction_ratio
+            speed_gain_nms * (speed_ref_radps - motor_speed_radps)
+            + gear_m_per_rad * clamp_force_n
+            + friction_share * (friction_nm + friction_nm_per_n * clamp_force_n) * direction
         )
-        current_a = torque_nm / p.motor_constant_nm_per_a
-        return min(p.current_max_a, max(-p.current_max_a, current_a))
+        current_a = torque_nm / constant_nm_per_a
+        if current_a > current_max_a:
+            return current_max_a
+        return current_a if current_a >= -current_max_a else -current_max_a
 
     def _learn_contact(self) -> None:
         """At release, move part of the trim into the contact point: pads wear, discs expand."""

@@ -16,15 +16,17 @@ from simcore.ecu.emb.communication import (
     status_2_writer,
 )
 from simcore.ecu.emb.parameters import FRONT_EMB, REAR_EMB, EmbParameters
-from simcore.ecu.emb.states import EmbState
+from simcore.ecu.emb.states import BRAKING, EmbState
 from simcore.ecu.runtime import Ecu
 from simcore.ecu.saturation import saturated
 from simcore.network import Database
-from simcore.units import KMH_PER_MPS, NS_PER_MS, RPM_PER_RADPS
+from simcore.units import KMH_PER_MPS, NS_PER_MS, NS_PER_S, RPM_PER_RADPS
 
 _UM_PER_M = 1e6
 _STANDSTILL_RADPS = 0.05
 _FULL_TURN_RAD = 6.283185307179586
+_PULSE_MODULO = 255.0
+"""The pulse counter runs 0..254; 255 is its "not available"."""
 _SELF_TEST_PASSED, _SELF_TEST_RUNNING, _SELF_TEST_SNA = 2, 1, 15
 _LOCK_UNLOCKED, _LOCK_LOCKED, _LOCK_MOVING = range(3)
 
@@ -37,7 +39,7 @@ class Emb(Ecu):
     `motor_current_a, park_lock_state`.
     """
 
-    __slots__ = ("_angle_rad", "_write_1", "_write_2", "application", "parameters", "selection")
+    __slots__ = ("_pulses", "_pulses_per_radps", "_write_1", "_write_2", "application", "parameters", "selection")
 
     def __init__(
         self, name: str, database: Database, parameters: EmbParameters | None = None
@@ -58,7 +60,12 @@ class Emb(Ecu):
             speed=self.receives("CDC_VehDyn"),
         )
         self.application = Application(self.port, self.parameters, self.selection, now_ns)
-        self._angle_rad = 0.0
+        status = self.database.message(f"{self.name}_St1")
+        cycle_s = (status.cycle_time_ns or 5 * NS_PER_MS) / NS_PER_S
+        self._pulses = 0.0
+        self._pulses_per_radps = (
+            cycle_s * self.parameters.wheel_pulses_per_revolution / _FULL_TURN_RAD
+        )
         self._write_1 = status_1_writer(self.database, self.name)
         self._write_2 = status_2_writer(self.database, self.name)
         self.runs(
@@ -75,29 +82,29 @@ class Emb(Ecu):
     def _pack_status_1(self, now_ns: int) -> bytes:
         pins = self.port.inputs
         application = self.application
+        p = self.parameters
         state = application.state
         wheel_speed_radps = pins["wheel_speed_radps"]
-        self._angle_rad = (self._angle_rad + 0.005 * abs(wheel_speed_radps)) % (
-            _FULL_TURN_RAD * 255.0 / self.parameters.wheel_pulses_per_revolution
-        )
+        speed_radps = wheel_speed_radps if wheel_speed_radps >= 0.0 else -wheel_speed_radps
+        pulses = self._pulses + speed_radps * self._pulses_per_radps
+        self._pulses = pulses = pulses if pulses < _PULSE_MODULO else pulses % _PULSE_MODULO
         force_quality = QUALITY_VALID if application.force_valid else QUALITY_DEGRADED
         if state is EmbState.INIT:
             force_quality = QUALITY_INIT
-        speed_kmh = abs(wheel_speed_radps) * self.parameters.wheel_radius_m * KMH_PER_MPS
-        obeys = state in (EmbState.READY, EmbState.FORCE_CTRL, EmbState.DEGRADED)
+        obeys = state in BRAKING
         return self._write_1.write(
             saturated(application.clamp_force_n, -1000.0, 64000.0),
             force_quality,
             state,
             application.fault_level,
-            saturated(speed_kmh, 0.0, 655.34),
+            saturated(speed_radps * p.wheel_radius_m * KMH_PER_MPS, 0.0, 655.34),
             _direction(wheel_speed_radps),
             QUALITY_VALID,
-            int(self._angle_rad / _FULL_TURN_RAD * self.parameters.wheel_pulses_per_revolution),
+            int(pulses),
             saturated(pins["phase_current_a"], -204.8, 204.7),
             saturated(pins["motor_speed_radps"] * RPM_PER_RADPS, -8192.0, 8191.0),
             saturated(pins["screw_travel_m"] * _UM_PER_M, -1000.0, 7191.0),
-            self.parameters.force_control.force_max_n if obeys else 0.0,
+            p.force_control.force_max_n if obeys else 0.0,
             self.selection.echo if obeys else ECHO_REJECTED,
             self.selection.bus,
         )

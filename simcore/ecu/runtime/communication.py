@@ -27,6 +27,7 @@ DEADLINE_CYCLES = 3
 _OK = E2eStatus.OK
 _OK_SOME_LOST = E2eStatus.OK_SOME_LOST
 _VALID = E2eState.VALID
+_NEVER_NS = 1 << 62
 
 
 class Reception:
@@ -36,6 +37,8 @@ class Reception:
         "_checker",
         "_cycle_ns",
         "_expected_ns",
+        "_grace_ns",
+        "_lifetime_ns",
         "_machine",
         "data",
         "message",
@@ -44,10 +47,13 @@ class Reception:
         "status",
         "timeout_ns",
         "updated_ns",
+        "valid_until_ns",
     )
 
     def __init__(self, message: Message) -> None:
         self.message = message
+        self.valid_until_ns = -1
+        """`data` may be used up to this time; -1 while it may not."""
         self.data: bytes | None = None
         """Last usable payload; `None` until there is one."""
         self.updated_ns: int | None = None
@@ -59,6 +65,10 @@ class Reception:
         self._cycle_ns = message.cycle_time_ns
         self.timeout_ns = None if self._cycle_ns is None else DEADLINE_CYCLES * self._cycle_ns
         self._expected_ns: int | None = None
+        # Half a cycle of grace before the next one is missed; event messages never are.
+        cycle_ns = self._cycle_ns
+        self._grace_ns = _NEVER_NS if cycle_ns is None else cycle_ns + cycle_ns // 2
+        self._lifetime_ns = _NEVER_NS if self.timeout_ns is None else self.timeout_ns
         self._checker: Profile05Receiver | None = None
         self._machine: E2eStateMachine | None = None
         if message.e2e is not None:
@@ -68,23 +78,30 @@ class Reception:
     def receive(self, data: bytes, now_ns: int) -> None:
         """Check a payload that just arrived and keep it if it is usable."""
         self.received_ns = now_ns
-        if self._cycle_ns is not None:
-            # Half a cycle of grace before the next one is missed.
-            self._expected_ns = now_ns + self._cycle_ns + self._cycle_ns // 2
+        self._expected_ns = now_ns + self._grace_ns
         checker = self._checker
         if checker is None or self._machine is None:
             if len(data) == self.message.length:
-                self.data = data
-                self.updated_ns = now_ns
+                self._keep(data, now_ns)
             else:
                 self.rejected_count += 1
             return
         status = self.status = checker.check(data)
-        if self._machine.step(status) is _VALID and (status is _OK or status is _OK_SOME_LOST):
-            self.data = data
-            self.updated_ns = now_ns
-        elif status is not _OK:
+        if self._machine.step(status) is _VALID:
+            if status is _OK or status is _OK_SOME_LOST:
+                self.data = data
+                self.updated_ns = now_ns
+                self.valid_until_ns = now_ns + self._lifetime_ns
+                return
+        else:
+            self.valid_until_ns = -1
+        if status is not _OK:
             self.rejected_count += 1
+
+    def _keep(self, data: bytes, now_ns: int) -> None:
+        self.data = data
+        self.updated_ns = now_ns
+        self.valid_until_ns = now_ns + self._lifetime_ns
 
     def monitor(self, now_ns: int) -> None:
         """Count the cycles that passed without a frame. Called from a periodic task."""
@@ -96,17 +113,13 @@ class Reception:
             expected_ns += self._cycle_ns
             if self._machine is not None:
                 self.status = E2eStatus.NO_NEW_DATA
-                self._machine.step(E2eStatus.NO_NEW_DATA)
+                if self._machine.step(E2eStatus.NO_NEW_DATA) is not _VALID:
+                    self.valid_until_ns = -1
         self._expected_ns = expected_ns
 
     def usable(self, now_ns: int) -> bool:
         """Whether `data` may be used now: stream valid and not timed out."""
-        updated_ns = self.updated_ns
-        if updated_ns is None:
-            return False
-        if self._machine is not None and self._machine.state is not _VALID:
-            return False
-        return self.timeout_ns is None or now_ns - updated_ns <= self.timeout_ns
+        return now_ns <= self.valid_until_ns
 
     @property
     def state(self) -> E2eState | None:

@@ -30,6 +30,8 @@ class Ecu:
     )
 
     port: Port
+    fixed_schedule = True
+    """Tasks are periodic: no frame changes when the next one is due."""
 
     def __init__(self, name: str, database: Database) -> None:
         self.name = name

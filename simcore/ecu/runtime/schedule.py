@@ -59,12 +59,13 @@ def _plan(timing: tuple[tuple[int, int], ...]) -> SchedulePlan:
 class ScheduleTable:
     """Runs tasks at `start_ns + offset + k * period`."""
 
-    __slots__ = ("_actions", "_cycle_start_ns", "_first_ns", "_index", "_plan", "deadline_ns")
+    __slots__ = ("_actions", "_all_started_ns", "_cycle_start_ns", "_first_ns", "_index", "_plan", "deadline_ns")
 
     def __init__(self, tasks: Sequence[Task], start_ns: int) -> None:
         timing = tuple((task.period_ns, task.offset_ns) for task in tasks)
         # A task with an offset beyond its period starts late once, then keeps its phase.
         self._first_ns = tuple(start_ns + task.offset_ns for task in tasks)
+        self._all_started_ns = max(self._first_ns, default=start_ns)
         self._actions = [task.action for task in tasks]
         self._plan = _plan(timing)
         self._index = 0
@@ -86,6 +87,7 @@ class ScheduleTable:
             # The next deadline stands before the tasks run: one that raises is not run twice.
             deadline_ns = self.deadline_ns = self._cycle_start_ns + steps[self._index][0]
             actions = self._actions
+            if now_ns < self._all_started_ns:
+                due = tuple(index for index in due if now_ns >= self._first_ns[index])
             for index in due:
-                if now_ns >= self._first_ns[index]:
-                    actions[index](now_ns)
+                actions[index](now_ns)
