@@ -11,7 +11,9 @@ def panic_stop(rig: Rig) -> None:
     rig.run_for(ms(500))
 
     stop = rig.measure_stop(pedal_pct=100, timeout=s(8))
-    rig.report("stopping distance", f"{stop.distance_m:.1f} m from {stop.initial_speed_kmh:.1f} km/h")
+    rig.report(
+        "stopping distance", f"{stop.distance_m:.1f} m from {stop.initial_speed_kmh:.1f} km/h"
+    )
     rig.report("MFDD", f"{stop.mfdd_mps2:.2f} m/s2")
     rig.check("BRK-001", stop.stopped, measured=str(stop.stopped), text="came to a stop")
     rig.check(
@@ -22,7 +24,11 @@ def panic_stop(rig: Rig) -> None:
         text="stopping distance",
     )
     rig.check(
-        "BRK-001", stop.mfdd_mps2 >= 6.43, measured=stop.mfdd_mps2, limit=">= 6.43 m/s2", text="MFDD"
+        "BRK-001",
+        stop.mfdd_mps2 >= 6.43,
+        measured=stop.mfdd_mps2,
+        limit=">= 6.43 m/s2",
+        text="MFDD",
     )
     rig.check(
         "BRK-002",
@@ -38,7 +44,7 @@ def panic_stop(rig: Rig) -> None:
     rig.check(
         "BRK-005",
         accuracy.smallest_command_n > 1000.0 and accuracy.worst_excess_n <= 0.0,
-        measured=f"{accuracy.worst_deviation_n:.0f} N at commands >= {accuracy.smallest_command_n:.0f} N",
+        measured=f"{accuracy.worst_deviation_n:.0f} N of {accuracy.smallest_command_n:.0f} N",
         limit="max(3 %, 300 N)",
         text="steady force against command",
     )

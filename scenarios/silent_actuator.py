@@ -38,16 +38,15 @@ def silent_actuator(rig: Rig, corner: str) -> None:
         limit="<= 100 ms",
         text="fault to red warning lamp on the bus",
     )
-    rig.run_until(
-        lambda: -rig.plant.vehicle.ax_mps2 >= 0.9 * before_mps2, timeout=ms(600)
-    )
-    recovery_ms = rig.elapsed_ms(fault_ns)
-    recovered = -rig.plant.vehicle.ax_mps2 >= 0.9 * before_mps2
-    rig.report("deceleration back to 90 %", f"{recovery_ms:.0f} ms after the fault")
+    # The truth decides, not what an ECU says: the last instant with less than 90 % of the
+    # deceleration before the fault, seen over half a second.
+    rig.run_for(ms(500))
+    weak_ms = rig.last_ms("ax_mps2", lambda ax: -ax < 0.9 * before_mps2, since_ns=fault_ns)
+    rig.report("deceleration below 90 % until", f"{weak_ms:.0f} ms after the fault")
     rig.check(
         "SAF-001",
-        recovered and recovery_ms <= 100.0,
-        measured=recovery_ms,
+        weak_ms <= 100.0,
+        measured=weak_ms,
         limit="<= 100 ms",
         text="fault to redistributed deceleration (90 % of before)",
     )

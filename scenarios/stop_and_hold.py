@@ -8,7 +8,7 @@ def stop_and_hold(rig: Rig) -> None:
     """Stop a laden car on a 20 % slope, let go of the pedal, stand for 60 s."""
     rig.vehicle.set_friction(1.0)
     rig.vehicle.set_mass(kg=2700)
-    rig.vehicle.set_slope(percent=20)
+    rig.vehicle.set_slope(pct=20)
     rig.vehicle.set_speed(kmh=30)
     rig.set_auto_hold(True)
     rig.run_for(ms(400))

@@ -16,6 +16,7 @@ out one after the other, in the order the controllers were attached.
 
 from __future__ import annotations
 
+from heapq import heappop
 from typing import NamedTuple
 
 from simcore.bus.controller import Controller, Receive
@@ -41,6 +42,9 @@ class BusRecord(NamedTuple):
 
 
 _new_record = tuple.__new__
+# Plain integers: they order the same, and comparing heap entries stays cheap.
+_BUS = int(Priority.BUS)
+_ARBITRATION = int(Priority.ARBITRATION)
 
 
 class FrameLog(list[BusRecord]):
@@ -83,6 +87,7 @@ class Bus:
         self.name = name
         self.timing = timing
         self.scheduler = scheduler
+        self._iso = timing.iso
         self.carries_fd = timing.data_bps is not None
         self.log = FrameLog() if log is None else log
         self.controllers: list[Controller] = []
@@ -111,9 +116,7 @@ class Bus:
         """Schedule the next start of frame: now, or when the intermission is over."""
         self.armed = True
         scheduler = self.scheduler
-        scheduler.post(
-            max(scheduler.now_ns, self._ready_ns), Priority.ARBITRATION, self._start_frame
-        )
+        scheduler.post(max(scheduler.now_ns, self._ready_ns), _ARBITRATION, self._start_frame)
 
     def forget_routes(self) -> None:
         """Filters changed, or counts are wanted: settle the counts, find routes anew."""
@@ -144,26 +147,32 @@ class Bus:
             self.armed = False
             return
         winner = contenders[0] if len(contenders) == 1 else self._arbitrate()
-        _, _, request_ns, frame = winner.take()
+        queue = winner.queue
+        _, _, request_ns, frame = heappop(queue)
+        if not queue:
+            contenders.remove(winner)
+        winner.transmitted_count += 1
         scheduler = self.scheduler
         sof_ns = scheduler.now_ns
-        nominal_bits, data_bits = bit_counts(frame, iso=self.timing.iso)
+        nominal_bits, data_bits = bit_counts(frame, iso=self._iso)
         whole = self._whole_bit_ns
         if whole is not None:
-            eof_ns = sof_ns + nominal_bits * whole[0] + data_bits * whole[1]
-            self._ready_ns = eof_ns + INTERMISSION_BITS * whole[0]
-            valid_ns = eof_ns - whole[0]
+            nominal_ns, data_ns = whole
+            eof_ns = sof_ns + nominal_bits * nominal_ns + data_bits * data_ns
+            ready_ns = eof_ns + INTERMISSION_BITS * nominal_ns
+            valid_ns = eof_ns - nominal_ns
         else:
             to_ns = self.timing.to_ns
             eof_ns = sof_ns + to_ns(nominal_bits, data_bits)
-            self._ready_ns = sof_ns + to_ns(nominal_bits + INTERMISSION_BITS, data_bits)
+            ready_ns = sof_ns + to_ns(nominal_bits + INTERMISSION_BITS, data_bits)
             valid_ns = sof_ns + to_ns(nominal_bits - 1, data_bits)
-        self.busy_ns += self._ready_ns - sof_ns
+        self._ready_ns = ready_ns
+        self.busy_ns += ready_ns - sof_ns
         # The tuple is made directly: the constructor of a NamedTuple is a Python function.
         self._current = _new_record(
             BusRecord, (sof_ns, eof_ns, self.name, frame, winner.name, request_ns)
         )
-        scheduler.post(valid_ns, Priority.BUS, self._complete)
+        scheduler.post(valid_ns, _BUS, self._complete)
 
     def _complete(self) -> None:
         record = self._current
@@ -179,7 +188,7 @@ class Bus:
         for receive in route.receives:
             receive(frame)
         if self.contenders:
-            self.scheduler.post(self._ready_ns, Priority.ARBITRATION, self._start_frame)
+            self.scheduler.post(self._ready_ns, _ARBITRATION, self._start_frame)
         else:
             self.armed = False
 

@@ -156,7 +156,8 @@ class Frame:
             raise UsageError(_name(arbitration_id), expected="no remote frames in CAN FD")
         if not is_fd and (bitrate_switch or error_state_indicator):
             raise UsageError(
-                _name(arbitration_id), expected="bitrate_switch and error_state_indicator in FD only"
+                _name(arbitration_id),
+                expected="bitrate_switch and error_state_indicator in FD only",
             )
         code = _raw_dlc(arbitration_id, payload, is_fd, is_remote_frame, dlc)
         header = frame_header(
@@ -262,9 +263,9 @@ _set = object.__setattr__
 
 
 # The slots' own setters: an immutable object is filled past its `__setattr__`.
-_set_id = Frame.arbitration_id.__set__  # type: ignore[attr-defined]
-_set_data = Frame.data.__set__  # type: ignore[attr-defined]
-_set_header = Frame.header.__set__  # type: ignore[attr-defined]
+_set_id = Frame.arbitration_id.__set__  # type: ignore[misc, attr-defined]
+_set_data = Frame.data.__set__  # type: ignore[misc, attr-defined]
+_set_header = Frame.header.__set__  # type: ignore[misc, attr-defined]
 
 
 def _rebuild(header: FrameHeader, data: bytes) -> Frame:

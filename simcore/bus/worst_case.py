@@ -1,8 +1,9 @@
 """Longest possible frames: the worst case of stuffing over all identifiers and payloads.
 
-Safe upper bounds. For BRS base frames of 8 and 64 bytes they are attained; between they exceed the
-true maximum by at most one data bit (Bordoloi and Samii 2014 with the ISO stuff count; Davis 2007
-for classic frames). Without BRS, one stuff bit per four bits of the dynamically stuffed region.
+Safe upper bounds. With BRS they are attained or exceed the true maximum by one data bit (Bordoloi
+and Samii 2014 with the ISO stuff count, and one bit more for 48 bytes: with ESI recessive its dlc
+completes a run of five); Davis 2007 for classic frames. FD without BRS: one stuff bit per four
+bits of the dynamically stuffed region.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ def worst_case_ns(
     iso_extra = 5 if timing.iso else 0
     if bitrate_switch:
         nominal = 55 if is_extended_id else 32
-        return timing.to_ns(nominal, 28 + iso_extra + 5 * long_crc + 10 * length)
+        esi_extra = 1 if length == 48 else 0  # BRS, ESI and dlc 0b1110 send 11111 and zeros follow
+        return timing.to_ns(nominal, 28 + iso_extra + esi_extra + 5 * long_crc + 10 * length)
     stuffed_region = (41 if is_extended_id else 22) + 8 * length
     tail = 22 + iso_extra + 5 * long_crc
     trailer = 10 + INTERMISSION_BITS

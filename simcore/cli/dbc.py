@@ -50,14 +50,19 @@ def _print_messages(database: Database, timing: BitTiming) -> None:
         digits = 8 if message.is_extended_id else 3
         identifier = f"0x{message.arbitration_id:0{digits}X}"
         kind = ("FD BRS" if message.bitrate_switch else "FD") if message.is_fd else "classic"
-        protection = "-" if message.e2e is None else f"{message.e2e.profile} 0x{message.e2e.data_id:04X}"
+        protection = (
+            "-" if message.e2e is None else f"{message.e2e.profile} 0x{message.e2e.data_id:04X}"
+        )
         sender = message.senders[0] if message.senders else "-"
         click.echo(
             f"{identifier:>10}  {message.name:<{width}}  {sender:<8} {message.length:>5} {kind:<7}"
             f"{cycle:>9} {message.start_delay_ns / 1e6:>5g} ms {exact_ns / 1e3:>9.1f}"
             f" {worst_ns / 1e3:>9.1f} {load:>7.2%} {worst:>7.2%}  {protection}"
         )
-    click.echo(f"bus load of all cyclic messages: {total:.1%} with start values, {worst_total:.1%} worst case")
+    click.echo(
+        f"bus load of all cyclic messages: {total:.1%} with start values, "
+        f"{worst_total:.1%} worst case"
+    )
 
 
 def _wire_times_ns(message: Message, timing: BitTiming) -> tuple[int, int]:

@@ -12,15 +12,21 @@ from typing import TYPE_CHECKING
 import click
 
 from simcore.cli.exits import Exit, exit_of
+from simcore.cli.output import unbroken_output
 from simcore.cli.selection import Selection, select
 from simcore.cli.stuck import StuckWatch
-from simcore.errors import InputError
+from simcore.errors import InputError, SimcoreError
 
 if TYPE_CHECKING:
     from simcore.network import Database
     from simcore.rig import Rig, Scenario, ScenarioResult
 
 LOG_CHOICES = ("candump", "blf")
+SHIPPED = "chassis_fd.dbc (shipped)"
+
+
+class Interrupted(SimcoreError):
+    """The user ended the run before its time."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,10 +42,12 @@ class Session:
     options: Mapping[str, str]
     results: list[ScenarioResult] = field(default_factory=list)
     log_files: dict[str, list[Path]] = field(default_factory=dict)
+    unwritten: list[InputError] = field(default_factory=list)
+    """Reports and logs that could not be written; the rest of the run is reported all the same."""
     interrupted: bool = False
 
 
-@click.command()
+@click.command(short_help="Run scenarios, print verdicts, write reports and logs.")
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random streams.")
 @click.option(
@@ -83,22 +91,23 @@ def run(
 ) -> None:
     """Run scenarios: files, folders, FILE.py::NAME or shipped names; all shipped ones by default.
 
+    NAME runs every case of a scenario, 'NAME[mu=0.3]' one of them.
+
     \b
     Exit codes: 0 passed, 1 a check failed, 2 usage, 3 invalid input or a scenario that raised,
     70 internal error, 130 interrupted.
     """
-    from simcore.network import Database
-
     options = {
         "realtime": "yes" if realtime else "no",
-        "dbc": "chassis_fd.dbc (shipped)" if dbc_file is None else str(dbc_file),
+        "dbc": SHIPPED if dbc_file is None else str(dbc_file),
     }
-    click.echo(f"seed {seed}, " + ", ".join(f"{key} {value}" for key, value in options.items()))
+    with unbroken_output():
+        click.echo(f"seed {seed}, " + ", ".join(f"{key} {value}" for key, value in options.items()))
     if report is not None:
         _prepare(report)
     session = Session(
         seed=seed,
-        database=None if dbc_file is None else Database.load(dbc_file),
+        database=None if dbc_file is None else _load(dbc_file),
         realtime=realtime,
         stuck_after_s=stuck_after_s,
         report=report,
@@ -116,14 +125,36 @@ def _prepare(folder: Path) -> None:
         writable = os.access(folder, os.W_OK | os.X_OK)
     except OSError as error:
         raise InputError(
-            "report folder", expected="a folder that can be written", got=error.strerror,
+            "report folder",
+            expected="a folder that can be written",
+            got=error.strerror,
             file=str(folder),
         ) from error
     if not writable:
         raise InputError(
-            "report folder", expected="a folder that can be written", got="no write permission",
+            "report folder",
+            expected="a folder that can be written",
+            got="no write permission",
             file=str(folder),
         )
+
+
+def _load(file: Path) -> Database:
+    """The database of `--dbc`, if the reference chassis can be built on it."""
+    from simcore.network import Database
+    from simcore.rig import Rig
+
+    database = Database.load(file)
+    try:
+        Rig(database=database)
+    except SimcoreError as error:
+        raise InputError(
+            "network database",
+            expected="the nodes and messages of the chassis",
+            got=error,
+            file=str(file),
+        ) from error
+    return database
 
 
 def _run_all(session: Session, selection: Selection) -> None:
@@ -154,7 +185,7 @@ def _run_all(session: Session, selection: Selection) -> None:
 
 
 def _run_one(session: Session, item: Scenario, watch: StuckWatch) -> None:
-    from simcore.kernel import RealTime, StuckError
+    from simcore.kernel import RealTime
     from simcore.rig import run_scenario
     from simcore.rig.scenario import collect
 
@@ -177,23 +208,19 @@ def _run_one(session: Session, item: Scenario, watch: StuckWatch) -> None:
             on_end=lambda: watch.watch(None),
         )
     except KeyboardInterrupt as interrupt:
-        watch.watch(None)
+        session.interrupted = True
         if not rigs:
-            session.interrupted = True
             return
-        session.interrupted = not watch.fired
-        text = (
-            f"virtual time stood still at {rigs[0].now_ns / 1e6:g} ms for "
-            f"{session.stuck_after_s:g} s: the script loops without run_for or run_until"
-            if watch.fired
-            else "interrupted by the user"
-        )
-        watch.fired = False
-        error = StuckError(text).with_traceback(interrupt.__traceback__)
+        error = Interrupted("by the user").with_traceback(interrupt.__traceback__)
         result = collect(rigs[0], item, error, options=session.options, replay_command=replay)
+    finally:
+        watch.watch(None)
     session.results.append(result)
     for log_format in session.log_formats:
-        _write_log(session, result, log_format)
+        try:
+            _write_log(session, result, log_format)
+        except InputError as error:
+            session.unwritten.append(error)
 
 
 def _write_log(session: Session, result: ScenarioResult, log_format: str) -> None:
@@ -215,34 +242,51 @@ def _write_log(session: Session, result: ScenarioResult, log_format: str) -> Non
 
 
 def _finish(session: Session) -> None:
-    """Print everything and write the report, whatever happened before."""
-    from simcore.report import print_console, write_html, write_junit
+    """Write the report and print everything, whatever happened before."""
+    from simcore.report import print_console
+
+    files = [] if session.report is None else _write_report(session, session.report)
+    files += [("log", path) for paths in session.log_files.values() for path in paths]
+    with unbroken_output():
+        for kind, path in files:
+            click.echo(f"{kind:<6} {path}")
+        print_console(session.results)
+    code = Exit.INTERRUPTED if session.interrupted else exit_of(session.results)
+    for error in session.unwritten:
+        click.echo(f"simcore: {error}", err=True)
+        code = max(code, Exit.INVALID_INPUT)
+    raise click.exceptions.Exit(int(code))
+
+
+def _write_report(session: Session, folder: Path) -> list[tuple[str, Path]]:
+    """Write page and JUnit file; returns what was written."""
+    from simcore.report import write_html, write_junit
     from simcore.rig.requirements import load_requirements
     from simcore.version import __version__
 
-    if session.report is not None:
-        texts = {name: entry.text for name, entry in load_requirements().items()}
+    texts = {name: entry.text for name, entry in load_requirements().items()}
+    files = []
+    try:
         page = write_html(
-            session.report / "report.html",
+            folder / "report.html",
             session.results,
             requirement_texts=texts,
             version=__version__,
             log_files=session.log_files,
         )
-        junit = write_junit(session.report / "junit.xml", session.results)
-        click.echo(f"report {page}")
-        click.echo(f"junit  {junit}")
-    for paths in session.log_files.values():
-        for path in paths:
-            click.echo(f"log    {path}")
-    print_console(session.results)
-    code = Exit.INTERRUPTED if session.interrupted else exit_of(session.results)
-    raise click.exceptions.Exit(int(code))
+        files.append(("report", page))
+    except InputError as error:
+        session.unwritten.append(error)
+    try:
+        files.append(("junit", write_junit(folder / "junit.xml", session.results)))
+    except InputError as error:
+        session.unwritten.append(error)
+    return files
 
 
 def _replay_command(session: Session, item: Scenario) -> str:
     words = ["simcore", "run", f"{_short(item.file)}::{item.name}", "--seed", str(session.seed)]
-    if session.options["dbc"] != "chassis_fd.dbc (shipped)":
+    if session.options["dbc"] != SHIPPED:
         words += ["--dbc", session.options["dbc"]]
     return shlex.join(words)
 

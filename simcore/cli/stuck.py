@@ -1,37 +1,45 @@
-"""Notices a script that keeps the processor busy while virtual time stands still.
+"""Notices a script or a module that keeps the processor busy while virtual time stands still.
 
 A loop such as `while rig.vehicle.speed_kmh > 0: pass` never returns to the simulation, so nothing
-in virtual time can see it. A thread beside it looks at the clock on the wall.
+in virtual time can see it. An alarm of the operating system looks at it from outside, and raises
+`StuckError` right where it loops: in a script that ends the scenario, in a node's `receive` it
+becomes a finding like anything else a node raises.
 """
 
 from __future__ import annotations
 
-import _thread
+import signal
 import threading
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from simcore.rig import Rig
 
-_LOOK_EVERY_S = 0.25
+_LOOKS = 4
+"""How often virtual time must be seen at the same place, over the whole permitted stretch."""
 
 
 class StuckWatch:
-    """While entered, interrupts the main thread when `rig`'s time stands still too long.
+    """While entered, raises `StuckError` where a watched rig's time stands still too long.
 
-    The interrupt arrives as `KeyboardInterrupt`; `fired` tells it from the user's.
+    Time that passes in a fork counts, and so does forking. Outside the main thread, where no alarm
+    can be caught, it does nothing.
     """
 
     def __init__(self, after_s: float) -> None:
-        self.fired = False
-        self.rig: Rig | None = None
         self._after_s = after_s
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._rig: Rig | None = None
+        self._seen: tuple[int, int] | None = None
+        self._looks = 0
+        self._active = False
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._active = threading.current_thread() is threading.main_thread()
+        if self._active:
+            self._before = signal.signal(signal.SIGALRM, self._look)
+            every_s = self._after_s / _LOOKS
+            signal.setitimer(signal.ITIMER_REAL, every_s, every_s)
         return self
 
     def __exit__(
@@ -40,23 +48,49 @@ class StuckWatch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stop.set()
-        self._thread.join()
+        if self._active:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+            signal.signal(signal.SIGALRM, self._before)
 
     def watch(self, rig: Rig | None) -> None:
         """Watch this rig from now on; `None` to rest."""
-        self.rig = rig
+        self._rig = rig
+        self._seen = None
 
-    def _watch(self) -> None:
-        seen: tuple[int, int] | None = None
-        still_s = 0.0
-        while not self._stop.wait(_LOOK_EVERY_S):
-            rig = self.rig
-            now = None if rig is None else (id(rig), rig.now_ns)
-            still_s = still_s + _LOOK_EVERY_S if now is not None and now == seen else 0.0
-            seen = now
-            if still_s >= self._after_s:
-                self.fired = True
-                self.rig = None
-                still_s = 0.0
-                _thread.interrupt_main()
+    def _look(self, number: int, frame: FrameType | None) -> None:
+        rig = self._rig
+        if rig is None:
+            return
+        now = _virtual_now(rig, frame)
+        self._looks = self._looks + 1 if now is not None and now == self._seen else 0
+        self._seen = now
+        if self._looks >= _LOOKS:
+            self._looks = 0
+            raise self._stuck(rig, frame)
+
+    def _stuck(self, rig: Rig, frame: FrameType | None) -> Exception:
+        from simcore.kernel import StuckError
+        from simcore.units import format_ns
+
+        place = ""
+        if frame is not None:
+            code = frame.f_code
+            place = f" in {code.co_name} ({code.co_filename}:{frame.f_lineno})"
+        return StuckError(
+            f"virtual time has stood at {format_ns(rig.now_ns)} for {self._after_s:g} s of real "
+            f"time{place}; a loop lets time pass by run_for or run_until"
+        )
+
+
+def _virtual_now(rig: Rig, frame: FrameType | None) -> tuple[int, int] | None:
+    """Which clock is running and where it stands; `None` while a rig is being forked."""
+    from simcore.kernel import Scheduler
+    from simcore.rig import Rig as AnyRig
+
+    while frame is not None:
+        if frame.f_code is AnyRig.fork.__code__:
+            return None
+        if frame.f_code is Scheduler.run_until_ns.__code__:
+            return id(frame), frame.f_locals["self"].now_ns
+        frame = frame.f_back
+    return id(rig), rig.now_ns

@@ -80,6 +80,9 @@ class MonitoredSensor:
         """Look at the sensor once."""
         if self._low_ratio <= measured_ratio <= self._high_ratio:
             self._implausible_count = 0
+            if self.quality is Quality.VALID:
+                self.value_ratio = measured_ratio
+                return
             event = QualityEvent.STARTING if starting else QualityEvent.PLAUSIBLE
             if self.quality is not Quality.INVALID:
                 self.value_ratio = measured_ratio
@@ -89,5 +92,4 @@ class MonitoredSensor:
             event = QualityEvent.FAULT_CONFIRMED if confirmed else QualityEvent.IMPLAUSIBLE
             if starting:
                 event = QualityEvent.STARTING
-        if self.quality is not Quality.VALID or event is not QualityEvent.PLAUSIBLE:
-            self.quality = next_quality(self.quality, event)
+        self.quality = next_quality(self.quality, event)

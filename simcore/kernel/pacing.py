@@ -49,6 +49,8 @@ class RealTime:
     def __init__(self, *, speed_ratio: float = 1.0, slice_ns: int = 5 * NS_PER_MS) -> None:
         if not speed_ratio > 0:
             raise UsageError("speed_ratio", expected="more than 0", got=repr(speed_ratio))
+        if not slice_ns > 0:
+            raise UsageError("slice_ns", expected="more than 0 ns", got=slice_ns)
         self._speed_ratio = speed_ratio
         self._slice_ns = slice_ns
         self._anchor: tuple[int, int] | None = None

@@ -89,7 +89,7 @@ class Scheduler:
         """
         if time_ns < self.now_ns:
             raise UsageError(
-                f"schedule {callback!r}",
+                f"schedule {_named(callback)}",
                 expected=f"a time not before now, {format_ns(self.now_ns)}",
                 got=format_ns(time_ns),
             )
@@ -158,12 +158,24 @@ def require_copyable(callback: Callback) -> None:
         inner = inner.func
     if not isinstance(inner, (MethodType, BuiltinMethodType)):
         raise UsageError(
-            f"schedule {callback!r}", expected="a bound method or a functools.partial of one"
+            f"schedule {_named(callback)}",
+            expected="a bound method or a functools.partial of one",
         )
 
 
 def _stuck(time_ns: int, callback: Callback) -> StuckError:
     return StuckError(
         f"time stands still at {format_ns(time_ns)}: more than {SAME_INSTANT_LIMIT} events at one "
-        f"instant, the last one {callback!r}"
+        f"instant, the last one {_named(callback)}"
     )
+
+
+def _named(callback: Callback) -> str:
+    """The method's name, without the memory address that differs from run to run."""
+    inner: object = callback
+    while isinstance(inner, partial):
+        inner = inner.func
+    owner = getattr(inner, "__self__", None)
+    if isinstance(owner, Timer) and owner._callback is not None:
+        return _named(owner._callback)
+    return str(getattr(inner, "__qualname__", type(inner).__name__))

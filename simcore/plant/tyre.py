@@ -19,6 +19,7 @@ from simcore.plant.parameters import TyreParameters
 
 _STEPS_PER_SLIP = 256
 _TABLE_END = 16
+_TABLE_END_PLACE = _TABLE_END * _STEPS_PER_SLIP
 
 
 class FrictionCurve:
@@ -75,8 +76,10 @@ class Wheel:
     """One wheel: rotation, tyre slip and the forces in the wheel's own axes."""
 
     __slots__ = (
-        "_constants",
         "_curve",
+        "_table",
+        "_tyre",
+        "_wheel",
         "force_x_n",
         "force_y_n",
         "slip_x_ratio",
@@ -89,16 +92,15 @@ class Wheel:
         self, tyre: TyreParameters, *, radius_m: float, inertia_kgm2: float, rolling_ratio: float
     ) -> None:
         self._curve = friction_curve(tyre.shape_ratio)
+        self._table = self._curve.table_ratio
         self.speed_radps = 0.0
         self.slip_x_ratio = 0.0
         self.slip_y_ratio = 0.0
         self.force_x_n = 0.0
         self.force_y_n = 0.0
         self.vx_mps = 0.0
-        self._constants = (
-            radius_m,
-            inertia_kgm2,
-            rolling_ratio,
+        self._wheel = (radius_m, inertia_kgm2, rolling_ratio)
+        self._tyre = (
             tyre.relaxation_x_m,
             tyre.relaxation_y_m,
             1.0 / tyre.peak_slip_ratio,
@@ -118,17 +120,8 @@ class Wheel:
         drive_torque_nm: float,
     ) -> None:
         """Advance by `dt_s`; `vx_mps, vy_mps` is the wheel centre's velocity in wheel axes."""
-        (
-            radius_m,
-            inertia_kgm2,
-            rolling_ratio,
-            relaxation_x_m,
-            relaxation_y_m,
-            per_peak_x,
-            per_peak_y,
-            damping_ratio,
-            low_speed_mps,
-        ) = self._constants
+        radius_m, inertia_kgm2, rolling_ratio = self._wheel
+        relax_x_m, relax_y_m, per_peak_x, per_peak_y, damping_ratio, low_speed_mps = self._tyre
         self.vx_mps = vx_mps
         speed_radps = self.speed_radps
         over_mps = radius_m * speed_radps - vx_mps
@@ -136,13 +129,13 @@ class Wheel:
 
         # Exact solution of the relaxation over one step, exp(-z) as its (2,2) Pade quotient.
         # Written this way nothing is divided by the speed, and standstill does not creep.
-        z = rolling_mps * dt_s / relaxation_x_m
-        gain_s_per_m = dt_s / (relaxation_x_m * (1.0 + z * (0.5 + z * 0.08333333333333333)))
+        z = rolling_mps * dt_s / relax_x_m
+        gain_s_per_m = dt_s / (relax_x_m * (1.0 + z * (0.5 + z * 0.08333333333333333)))
         slip_x = self.slip_x_ratio
         slip_x += gain_s_per_m * (over_mps - rolling_mps * slip_x)
         self.slip_x_ratio = slip_x
-        z = rolling_mps * dt_s / relaxation_y_m
-        gain_s_per_m = dt_s / (relaxation_y_m * (1.0 + z * (0.5 + z * 0.08333333333333333)))
+        z = rolling_mps * dt_s / relax_y_m
+        gain_s_per_m = dt_s / (relax_y_m * (1.0 + z * (0.5 + z * 0.08333333333333333)))
         slip_y = self.slip_y_ratio
         slip_y -= gain_s_per_m * (vy_mps + rolling_mps * slip_y)
         self.slip_y_ratio = slip_y
@@ -150,7 +143,16 @@ class Wheel:
         damping_s_per_m = damping_ratio / (low_speed_mps + rolling_mps)
         q_x = (slip_x + damping_s_per_m * over_mps) * per_peak_x
         q_y = (slip_y - damping_s_per_m * vy_mps) * per_peak_y
-        scale_n = friction_ratio * load_n * self._curve.per_slip(sqrt(q_x * q_x + q_y * q_y))
+        # The common part of `FrictionCurve.per_slip`, without its call.
+        place = _STEPS_PER_SLIP * sqrt(q_x * q_x + q_y * q_y)
+        if place < _TABLE_END_PLACE:
+            index = int(place)
+            table = self._table
+            low = table[index]
+            per_slip = low + (place - index) * (table[index + 1] - low)
+        else:
+            per_slip = self._curve.exact_per_slip(place / _STEPS_PER_SLIP)
+        scale_n = friction_ratio * load_n * per_slip
         force_x_n = scale_n * q_x
         self.force_x_n = force_x_n
         self.force_y_n = scale_n * q_y
@@ -169,7 +171,7 @@ class Wheel:
 
     def roll(self, speed_mps: float) -> None:
         """Put the wheel into slip-free rolling straight ahead."""
-        self.speed_radps = speed_mps / self._constants[0]
+        self.speed_radps = speed_mps / self._wheel[0]
         self.vx_mps = speed_mps
         self.slip_x_ratio = 0.0
         self.slip_y_ratio = 0.0

@@ -38,6 +38,10 @@ class Profile05Sender:
 
     def __init__(self, data_id: int, length: int, *, counter: int = 0) -> None:
         _check_configuration(data_id, length)
+        if not 0 <= counter < COUNTER_MODULO:
+            raise UsageError(
+                f"E2E profile 5, data id 0x{data_id:04X}: counter", expected="0..255", got=counter
+            )
         self.data_id = data_id
         self.length = length
         self.counter = counter

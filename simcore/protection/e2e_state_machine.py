@@ -122,14 +122,12 @@ class E2eSmConfig:
 COM_003 = E2eSmConfig()
 
 _OTHER, _OK, _ERROR = 0, 1, 2
-_KIND = {status: _OTHER for status in E2eStatus} | {
+_KIND = dict.fromkeys(E2eStatus, _OTHER) | {
     E2eStatus.OK: _OK,
     E2eStatus.OK_SOME_LOST: _OK,
     E2eStatus.ERROR: _ERROR,
 }
-_STARTS = {
-    status: status not in (E2eStatus.ERROR, E2eStatus.NO_NEW_DATA) for status in E2eStatus
-}
+_STARTS = {status: status not in (E2eStatus.ERROR, E2eStatus.NO_NEW_DATA) for status in E2eStatus}
 
 
 class E2eStateMachine:
@@ -217,9 +215,7 @@ class E2eStateMachine:
         }[state]
         self._full_ok = config.valid.window_size if state is E2eState.VALID else -1
         self._calls = 0
-        if came_from is E2eState.NO_DATA or (
-            state is E2eState.INVALID and config.clear_to_invalid
-        ):
+        if came_from is E2eState.NO_DATA or (state is E2eState.INVALID and config.clear_to_invalid):
             self._window.clear()
             self._oks = self._errors = 0
         while len(self._window) > self._limits.window_size:

@@ -18,6 +18,7 @@ from simcore.rig.clock import NodeClock
 from simcore.rig.events import EventLog
 from simcore.units import format_ns
 
+
 class NodeHost:
     """Implements `Port` for one node."""
 

@@ -119,33 +119,33 @@ class _Stopped:
 
 
 def mfdd_mps2(
-    speed: NDArray[np.float64], way: NDArray[np.float64], initial_speed_mps: float
+    speeds_mps: NDArray[np.float64], ways_m: NDArray[np.float64], initial_speed_mps: float
 ) -> float:
     """(vb^2 - ve^2) / (2 (se - sb)), vb = 0.8 v0, ve = 0.1 v0 (UN R13-H annex 3, 1.1.1).
 
-    `speed` in m/s and `way` in m are columns of equal length.
+    `speeds_mps` in m/s and `ways_m` in m are columns of equal length.
     """
     begin_mps, end_mps = 0.8 * initial_speed_mps, 0.1 * initial_speed_mps
-    begin_m = _way_at(speed, way, begin_mps)
-    end_m = _way_at(speed, way, end_mps)
+    begin_m = _way_at(speeds_mps, ways_m, begin_mps)
+    end_m = _way_at(speeds_mps, ways_m, end_mps)
     if begin_m is None or end_m is None or end_m <= begin_m:
         return 0.0
-    return (begin_mps**2 - end_mps**2) / (2.0 * (end_m - begin_m))
+    return (begin_mps * begin_mps - end_mps * end_mps) / (2.0 * (end_m - begin_m))
 
 
 def _way_at(
-    speed: NDArray[np.float64], way: NDArray[np.float64], speed_mps: float
+    speeds_mps: NDArray[np.float64], ways_m: NDArray[np.float64], speed_mps: float
 ) -> float | None:
-    """Way at which the speed first falls to `speed_mps`, interpolated within the millisecond."""
-    below = np.flatnonzero(speed <= speed_mps)
+    """Way at which the speed first falls to `speed_mps`, interpolated within a millisecond."""
+    below = np.flatnonzero(speeds_mps <= speed_mps)
     if len(below) == 0:
         return None
     index = int(below[0])
     if index == 0:
-        return float(way[0])
-    before, after = float(speed[index - 1]), float(speed[index])
+        return float(ways_m[0])
+    before, after = float(speeds_mps[index - 1]), float(speeds_mps[index])
     share = (before - speed_mps) / (before - after)
-    return float(way[index - 1] + share * (way[index] - way[index - 1]))
+    return float(ways_m[index - 1] + share * (ways_m[index] - ways_m[index - 1]))
 
 
 def _response_ms(rig: Rig, first_row: int) -> float:

@@ -109,8 +109,8 @@ def trace_of(rig: Rig) -> Trace | None:
         wheel = columns[f"wheel_speed_radps.{corner}"] * WHEEL_RADIUS_M
         columns[f"slip_ratio.{corner}"] = np.where(moving, (speed - wheel) / safe, 0.0)
     columns.update(_commands(rig, recorder.row_count))
-    time_s = np.arange(1, recorder.row_count + 1) * (NS_PER_MS / NS_PER_S)
-    return Trace(time_s=time_s, columns=columns)
+    time_s = np.arange(1, recorder.row_count + 1, dtype=np.float64) * (NS_PER_MS / NS_PER_S)
+    return Trace(time_s=np.asarray(time_s, dtype=np.float64), columns=columns)
 
 
 def _commands(rig: Rig, row_count: int) -> dict[str, NDArray[np.float64]]:
@@ -148,4 +148,3 @@ def report_collisions(rig: Rig) -> None:
                 "error frames are not modelled, they were sent one after the other",
             )
         bus.collisions.clear()
-

@@ -93,7 +93,17 @@ FoldKey = tuple[str, int, bool, str]
 class Recorder:
     """Everything recorded in a run."""
 
-    __slots__ = ("_columns", "_digest", "_folded", "_known", "_pack", "_rows", "_width", "folds", "frames")
+    __slots__ = (
+        "_columns",
+        "_digest",
+        "_folded",
+        "_known",
+        "_pack",
+        "_rows",
+        "_width",
+        "folds",
+        "frames",
+    )
 
     def __init__(self, columns: Sequence[str]) -> None:
         self.frames = FrameLog()
@@ -116,9 +126,9 @@ class Recorder:
         """Rows so far: one per plant step."""
         return len(self._rows) // self._width
 
-    def append(self, row: Sequence[float]) -> None:
+    def append(self, value: Sequence[float]) -> None:
         """Take one row, in the order of `columns`."""
-        self._rows.frombytes(self._pack(*row))
+        self._rows.frombytes(self._pack(*value))
         if len(self.frames) - self._folded >= FOLD_AT:
             self.fold()
 
@@ -162,9 +172,7 @@ class Recorder:
                 entry = known[channel, sender, header] = self._meet(channel, sender, header, items)
             fold, flags = entry
             data = frame.data
-            items.append(
-                _FRAME(sof_ns, eof_ns, header.arbitration_id, flags, len(data)) + data
-            )
+            items.append(_FRAME(sof_ns, eof_ns, header.arbitration_id, flags, len(data)) + data)
             fold.add(sof_ns, eof_ns, eof_ns - request_ns)
         self._digest.extend(items)
 

@@ -5,6 +5,8 @@ The only place besides `ecu/` that knows the names of the shipped interface.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from simcore.ecu import Bps, Cdc, Emb, Imu, Node, RestbusNode
 from simcore.network import Database
 from simcore.network.messages import Number
@@ -26,7 +28,7 @@ EMB_INPUTS = {
 }
 EMB_OUTPUTS = {"motor_current_a": 0.0, "park_lock_state": 0.0}
 PINS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
-    **{name: (EMB_INPUTS, EMB_OUTPUTS) for name in EMB_NODES},
+    **dict.fromkeys(EMB_NODES, (EMB_INPUTS, EMB_OUTPUTS)),
     "BPS": (
         {"pedal_travel_1_mm": 0.0, "pedal_travel_2_mm": 0.0, "pedal_force_n": 0.0},
         {},
@@ -60,7 +62,12 @@ RESTBUS_VALUES: dict[str, dict[str, Number | str]] = {
 }
 """What the nodes without a simulated ECU send, where it differs from the start values."""
 
-BUILDERS = {"BPS": Bps, "IMU": Imu, "CDC": Cdc, **dict.fromkeys(EMB_NODES, Emb)}
+BUILDERS: dict[str, Callable[[str, Database], Node]] = {
+    "BPS": Bps,
+    "IMU": Imu,
+    "CDC": Cdc,
+    **dict.fromkeys(EMB_NODES, Emb),
+}
 
 
 def build_node(name: str, database: Database) -> Node:

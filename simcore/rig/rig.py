@@ -12,6 +12,9 @@ import copy
 from collections.abc import Callable
 from hashlib import blake2b
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simcore.bus import BitTiming, Bus, BusRecord, FrameLog
 from simcore.ecu import Node, RestbusNode
 from simcore.errors import UsageError
@@ -283,6 +286,21 @@ class Rig:
             timeout=timeout,
         )
 
+    def last_ms(
+        self, column: str, holds: Callable[[NDArray[np.float64]], object], *, since_ns: int
+    ) -> float:
+        """When a condition on a recorded column last held, in ms after `since_ns`; 0 if never.
+
+        `holds` gets the column as an array and returns an array of flags.
+        """
+        first_row = max(0, since_ns // PLANT_PERIOD_NS)
+        flags = np.asarray(holds(self.recorder.column(column, first_row=first_row)))
+        rows = np.flatnonzero(flags)
+        if len(rows) == 0:
+            return 0.0
+        last_ns = (first_row + int(rows[-1]) + 1) * PLANT_PERIOD_NS
+        return max(0.0, (last_ns - since_ns) / NS_PER_MS)
+
     def elapsed_ms(self, since_ns: int) -> float:
         """Milliseconds from a virtual time until now."""
         return (self.now_ns - since_ns) / NS_PER_MS
@@ -333,7 +351,7 @@ class Rig:
         """An independent copy that continues from this instant."""
         return copy.deepcopy(self)
 
-    # -- inside --------------------------------------------------------------------------------------
+    # -- inside --------------------------------------------------------------------------------
 
     def _host(self, name: str) -> NodeHost:
         host = self._hosts.get(name)

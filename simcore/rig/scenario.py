@@ -132,7 +132,9 @@ def load_scenarios(path: Path) -> list[Scenario]:
 
 def _import(path: Path) -> ModuleType:
     if not path.is_file():
-        raise InputError("scenario file", expected="a Python file", got="no such file", file=str(path))
+        raise InputError(
+            "scenario file", expected="a Python file", got="no such file", file=str(path)
+        )
     key = blake2b(str(path.resolve()).encode(), digest_size=6).hexdigest()
     name = f"simcore_scenario_{path.stem}_{key}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -144,7 +146,11 @@ def _import(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except SyntaxError as error:
         raise InputError(
-            "scenario file", expected="valid Python", got=error.msg, file=str(path), line=error.lineno
+            "scenario file",
+            expected="valid Python",
+            got=error.msg,
+            file=str(path),
+            line=error.lineno,
         ) from error
     except Exception as error:
         raise InputError(
@@ -170,8 +176,8 @@ def run_scenario(
 ) -> ScenarioResult:
     """Run one scenario on a fresh rig and collect everything it left.
 
-    `on_rig` is called with the rig before the scenario starts, `on_end` after it ended. What the scenario raises ends up in
-    the result; only `KeyboardInterrupt` and the like pass through.
+    `on_rig` is called with the rig before the scenario starts, `on_end` after it ended. What the
+    scenario raises ends up in the result; only `KeyboardInterrupt` and the like pass through.
     """
     rig = Rig(seed=seed, database=database, pacing=pacing)
     if on_rig is not None:
@@ -183,9 +189,7 @@ def run_scenario(
         error = caught
     if on_end is not None:
         on_end()
-    return collect(
-        rig, item, error, options=options or {}, replay_command=replay_command
-    )
+    return collect(rig, item, error, options=options or {}, replay_command=replay_command)
 
 
 def collect(

@@ -49,11 +49,9 @@ class VehicleControl:
             )
         self.set_surface(surface)
 
-    def set_slope(self, *, percent: float) -> None:
+    def set_slope(self, *, pct: float) -> None:
         """Slope of the road, positive uphill; keeps the friction."""
-        surface = Surface(
-            segments=self.plant.surface.segments, grade_ratio=percent / 100.0
-        )
+        surface = Surface(segments=self.plant.surface.segments, grade_ratio=pct / 100.0)
         self.set_surface(surface)
 
     def set_mass(self, *, kg: float) -> None:

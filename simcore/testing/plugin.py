@@ -56,7 +56,7 @@ def pytest_pycollect_makeitem(
     ]
 
 
-class ScenarioFailure(Exception):
+class ScenarioError(Exception):
     """A scenario did not pass; carries its result."""
 
     def __init__(self, result: ScenarioResult) -> None:
@@ -83,12 +83,12 @@ class ScenarioItem(pytest.Item):
         self.user_properties.append(("digest", result.digest))
         self.user_properties.append(("requirements", ", ".join(result.requirements)))
         if result.verdict is not Verdict.PASSED:
-            raise ScenarioFailure(result)
+            raise ScenarioError(result)
 
     def repr_failure(  # type: ignore[override]
         self, excinfo: pytest.ExceptionInfo[BaseException]
     ) -> object:
-        if not isinstance(excinfo.value, ScenarioFailure):
+        if not isinstance(excinfo.value, ScenarioError):
             return super().repr_failure(excinfo)
         result = excinfo.value.result
         lines = [f"scenario {result.name}: {result.verdict}"]
@@ -96,9 +96,8 @@ class ScenarioItem(pytest.Item):
             lines += [result.error, result.error_detail]
         for check in result.checks:
             mark = "passed" if check.passed else "FAILED"
-            lines.append(
-                f"  {mark}  {check.requirement}  {check.text}: {check.measured} (limit {check.limit})"
-            )
+            verdict = f"  {mark}  {check.requirement}  {check.text}"
+            lines.append(f"{verdict}: {check.measured} (limit {check.limit})")
         lines += [f"  FAILED  {name}  named but never checked" for name in result.unjudged]
         lines += [f"  finding  {item.source}: {item.text}" for item in result.findings]
         lines += [f"digest {result.digest}", f"replay: {result.replay_command}"]

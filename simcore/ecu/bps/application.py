@@ -1,4 +1,4 @@
-"""The pedal sensor's task: sample two travel channels and the force, judge them, filter the rate."""
+"""The pedal sensor's task: sample travel twice and force, judge them, filter the rate."""
 
 from __future__ import annotations
 

@@ -7,6 +7,8 @@ ramp, so that a lost message does not jerk the car.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from simcore.ecu.cdc.communication import (
     AEB_FULL,
     AEB_PARTIAL,
@@ -75,10 +77,23 @@ class PedalInput:
             self._travel_mm = 0.0
 
 
+class AssistanceRequest(NamedTuple):
+    """What `ADAS_LongReq` asks for."""
+
+    emergency_active: int = 0
+    emergency_mps2: float = 0.0
+    cruise_active: int = 0
+    cruise_mps2: float = 0.0
+    hold: int = 0
+
+
+_NO_REQUEST = AssistanceRequest()
+
+
 class AssistanceInput:
     """Requests of the driver assistance."""
 
-    __slots__ = ("_acc_mps2", "_data", "_p", "_period_s", "_read", "_reception", "_values")
+    __slots__ = ("_acc_mps2", "_data", "_p", "_period_s", "_read", "_reception", "_request")
 
     def __init__(
         self,
@@ -93,7 +108,7 @@ class AssistanceInput:
         self._p = parameters
         self._period_s = period_s
         self._data: bytes | None = None
-        self._values: tuple[float, ...] = (0, 0.0, 0, 0.0, 0)
+        self._request = _NO_REQUEST
         self._acc_mps2 = 0.0
 
     def update(self, now_ns: int) -> None:
@@ -103,20 +118,21 @@ class AssistanceInput:
         if reception.usable(now_ns):
             if reception.data is not self._data:
                 self._data = reception.data
-                self._values = self._read.read(reception.data)
-            _, _, active, acceleration_mps2, _ = self._values
-            self._acc_mps2 = max(0.0, -acceleration_mps2) if active else 0.0
+                self._request = AssistanceRequest._make(self._read.read(reception.data))
+            request = self._request
+            self._acc_mps2 = max(0.0, -request.cruise_mps2) if request.cruise_active else 0.0
         else:
             self._data = None
-            self._values = (0, 0.0, 0, 0.0, 0)
+            self._request = _NO_REQUEST
             step_mps2 = self._p.acc_ramp_out_mps3 * self._period_s
             self._acc_mps2 = max(0.0, self._acc_mps2 - step_mps2)
 
     @property
     def emergency_mps2(self) -> float:
         """Deceleration of the emergency braking, 0 while inactive."""
-        if self._values[0] in (AEB_PARTIAL, AEB_FULL):
-            return max(0.0, -self._values[1])
+        request = self._request
+        if request.emergency_active in (AEB_PARTIAL, AEB_FULL):
+            return max(0.0, -request.emergency_mps2)
         return 0.0
 
     @property
@@ -126,11 +142,11 @@ class AssistanceInput:
 
     @property
     def requests_hold(self) -> bool:
-        return self._values[4] == HOLD_REQUEST
+        return self._request.hold == HOLD_REQUEST
 
     @property
     def releases_hold(self) -> bool:
-        return self._values[4] == HOLD_RELEASE
+        return self._request.hold == HOLD_RELEASE
 
 
 def arbitrate(

@@ -1,4 +1,4 @@
-"""The chassis domain controller as a node: receptions, tasks and messages around the application."""
+"""The chassis domain controller as a node: what it receives, runs and sends."""
 
 from __future__ import annotations
 
@@ -73,9 +73,7 @@ class Cdc(Ecu):
         self._write_status = brake_status_writer(database)
         self._write_hmi = hmi_writer(database)
         # Declared before the messages: at a common instant the control task runs first.
-        self.runs(
-            "control", period_ns=CONTROL_PERIOD_NS, offset_ns=0, action=self.application.step
-        )
+        self.runs("control", period_ns=CONTROL_PERIOD_NS, offset_ns=0, action=self.application.step)
         self.sends("CDC_EmbCmd", self._pack_command)
         self.sends("CDC_WhlSpd", self._pack_wheels)
         self.sends("CDC_VehDyn", self._pack_dynamics)

@@ -137,12 +137,12 @@ class WheelSlipControl:
             self.force_n = demand_n
         return self.force_n
 
-    def _is_unstable(self, slip: float) -> bool:
+    def _is_unstable(self, slip_ratio: float) -> bool:
         p = self._p
-        if slip > p.deep_slip_ratio:
+        if slip_ratio > p.deep_slip_ratio:
             return self.acceleration_mps2 < 5.0 * p.recovering_mps2
         entry = p.entry_share_ratio * p.target_slip_ratio
-        return slip > entry and self.acceleration_mps2 < p.recovering_mps2
+        return slip_ratio > entry and self.acceleration_mps2 < p.recovering_mps2
 
     def _enter(self, demand_n: float, clamp_force_n: float) -> None:
         """The wheel just went unstable: remember at which force, and take some off at once."""
@@ -157,13 +157,13 @@ class WheelSlipControl:
         self.force_n = (1.0 - p.first_relief_ratio * self._severity()) * at_n
         self.phase = SlipPhase.RELIEVE
 
-    def _relieve(self, slip: float) -> None:
+    def _relieve(self, slip_ratio: float) -> None:
         p = self._p
-        depth = (slip - p.target_slip_ratio) / (2.0 * p.deep_slip_ratio)
+        depth = (slip_ratio - p.target_slip_ratio) / (2.0 * p.deep_slip_ratio)
         depth = min(1.0, max(0.0, depth))
         rate = p.relief_min_per_s + depth * (p.relief_max_per_s - p.relief_min_per_s)
         # A locked wheel drops no further, and yet needs the full relief.
-        severity = 1.0 if slip > p.deep_slip_ratio else self._severity()
+        severity = 1.0 if slip_ratio > p.deep_slip_ratio else self._severity()
         relief_n = rate * severity * self.lock_force_n * p.dt_s
         self.force_n = max(0.0, self.force_n - relief_n)
 

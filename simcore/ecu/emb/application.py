@@ -122,9 +122,7 @@ class Application:
             return
         self._port.write(
             "motor_current_a",
-            self._controller.step(
-                target_n, force_n, travel_m, pins["motor_speed_radps"], supply_v
-            ),
+            self._controller.step(target_n, force_n, travel_m, pins["motor_speed_radps"], supply_v),
         )
 
     def _judge_sensors(

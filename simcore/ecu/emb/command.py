@@ -156,7 +156,7 @@ class CommandSelection:
     def _speed_kmh(self) -> float:
         """Last known vehicle speed; 0 where it was never received valid."""
         data = self._speed.data
-        if data is None:
+        if not data:
             return 0.0
         speed_kmh, quality = self._read_speed.read(data)
         return float(speed_kmh) if quality == QUALITY_VALID else 0.0

@@ -155,9 +155,7 @@ class ForceController:
             error_m = self._error_m(force_ref_n, clamp_force_n, screw_travel_m)
         return self._current_a(error_m, clamp_force_n, motor_speed_radps)
 
-    def _error_m(
-        self, force_ref_n: float, clamp_force_n: float, screw_travel_m: float
-    ) -> float:
+    def _error_m(self, force_ref_n: float, clamp_force_n: float, screw_travel_m: float) -> float:
         """Way to the travel that gives the requested force, trimmed near the target."""
         k1, two_k2, four_k2, window_m, trim_gain, trim_max_m = self._curve
         root_n_per_m = sqrt(k1 * k1 + four_k2 * force_ref_n)

@@ -1,4 +1,4 @@
-"""The brake actuator ECU as a node: receptions, tasks and status messages around the application."""
+"""The brake actuator ECU as a node: what it receives, runs and sends."""
 
 from __future__ import annotations
 
@@ -39,7 +39,15 @@ class Emb(Ecu):
     `motor_current_a, park_lock_state`.
     """
 
-    __slots__ = ("_pulses", "_pulses_per_radps", "_write_1", "_write_2", "application", "parameters", "selection")
+    __slots__ = (
+        "_pulses",
+        "_pulses_per_radps",
+        "_write_1",
+        "_write_2",
+        "application",
+        "parameters",
+        "selection",
+    )
 
     def __init__(
         self, name: str, database: Database, parameters: EmbParameters | None = None
@@ -68,9 +76,7 @@ class Emb(Ecu):
         )
         self._write_1 = status_1_writer(self.database, self.name)
         self._write_2 = status_2_writer(self.database, self.name)
-        self.runs(
-            "force loop", period_ns=NS_PER_MS, offset_ns=0, action=self.application.step
-        )
+        self.runs("force loop", period_ns=NS_PER_MS, offset_ns=0, action=self.application.step)
         self.runs("communication", period_ns=5 * NS_PER_MS, offset_ns=0, action=self._monitor)
         self.sends(f"{self.name}_St1", self._pack_status_1)
         self.sends(f"{self.name}_St2", self._pack_status_2)

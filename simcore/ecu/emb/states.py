@@ -136,11 +136,7 @@ IGNORED: frozenset[tuple[EmbState, EmbEvent]] = frozenset(
         )
     }
     # degraded brakes on, with estimated force, until the next power cycle; it does not park
-    | {
-        (_S.DEGRADED, event)
-        for event in _E
-        if event not in (_E.MOTION_SENSOR_LOST, _E.SUPPLY_LOST)
-    }
+    | {(_S.DEGRADED, event) for event in _E if event not in (_E.MOTION_SENSOR_LOST, _E.SUPPLY_LOST)}
     | {(_S.SAFE_RELEASED, event) for event in _E if event is not _E.SUPPLY_RESTORED}
     # left by a power cycle only; SERVICE and SLEEP are not entered yet
     | {(state, event) for state in (_S.FAULT_LOCKED, _S.SERVICE, _S.SLEEP) for event in _E}

@@ -54,8 +54,8 @@ class Reception:
         self.message = message
         self.valid_until_ns = -1
         """`data` may be used up to this time; -1 while it may not."""
-        self.data: bytes | None = None
-        """Last usable payload; `None` until there is one."""
+        self.data = b""
+        """Last usable payload; empty until there is one."""
         self.updated_ns: int | None = None
         """When `data` arrived."""
         self.received_ns: int | None = None

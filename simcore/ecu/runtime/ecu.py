@@ -38,7 +38,7 @@ class Ecu:
         self.database = database
         self._receptions: dict[int, Reception] = {}
         self._tasks: list[Task] = []
-        self._schedule: ScheduleTable | None = None
+        self._schedule = ScheduleTable((), 0)
 
     # -- what a concrete ECU does in `configure` ---------------------------------------------
 
@@ -56,9 +56,7 @@ class Ecu:
         self, name: str, *, period_ns: int, offset_ns: int, action: Callable[[int], object]
     ) -> None:
         """Run a task periodically. Tasks of one instant run in the order declared."""
-        self._tasks.append(
-            Task(name=name, period_ns=period_ns, offset_ns=offset_ns, action=action)
-        )
+        self._tasks.append(Task(name=name, period_ns=period_ns, offset_ns=offset_ns, action=action))
 
     def sends(self, message: str, pack: Callable[[int], bytes]) -> Transmission:
         """Send a message of the database with its cycle time and start delay."""
@@ -92,9 +90,8 @@ class Ecu:
 
     def on_timer(self, now_ns: int) -> None:
         """Run the tasks that are due."""
-        if self._schedule is not None:
-            self._schedule.run_due(now_ns)
+        self._schedule.run_due(now_ns)
 
     def next_deadline_ns(self) -> int | None:
         """When the next task is due."""
-        return None if self._schedule is None else self._schedule.deadline_ns
+        return self._schedule.deadline_ns

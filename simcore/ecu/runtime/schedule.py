@@ -33,6 +33,15 @@ class Task:
             raise UsageError(f"task {self.name}: offset", expected=">= 0 ns", got=self.offset_ns)
 
 
+class Steps(tuple[tuple[int, tuple[int, ...]], ...]):
+    """(offset in the hyperperiod, indices of the tasks due then), ascending; shared by copies."""
+
+    __slots__ = ()
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Steps:
+        return self
+
+
 class SchedulePlan:
     """Which tasks run at which offset of the hyperperiod; immutable and shared."""
 
@@ -44,11 +53,7 @@ class SchedulePlan:
         for index, (period_ns, offset_ns) in enumerate(timing):
             for time_ns in range(offset_ns % period_ns, self.hyperperiod_ns, period_ns):
                 steps.setdefault(time_ns, []).append(index)
-        self.steps = tuple((time_ns, tuple(steps[time_ns])) for time_ns in sorted(steps))
-        """(offset in the hyperperiod, indices of the tasks due then), ascending."""
-
-    def __deepcopy__(self, memo: dict[int, object]) -> SchedulePlan:
-        return self
+        self.steps = Steps((time_ns, tuple(steps[time_ns])) for time_ns in sorted(steps))
 
 
 @lru_cache(maxsize=256)
@@ -59,7 +64,18 @@ def _plan(timing: tuple[tuple[int, int], ...]) -> SchedulePlan:
 class ScheduleTable:
     """Runs tasks at `start_ns + offset + k * period`."""
 
-    __slots__ = ("_actions", "_all_started_ns", "_cycle_start_ns", "_first_ns", "_index", "_plan", "deadline_ns")
+    __slots__ = (
+        "_actions",
+        "_all_started_ns",
+        "_count",
+        "_cycle_start_ns",
+        "_due",
+        "_first_ns",
+        "_hyperperiod_ns",
+        "_index",
+        "_steps",
+        "deadline_ns",
+    )
 
     def __init__(self, tasks: Sequence[Task], start_ns: int) -> None:
         timing = tuple((task.period_ns, task.offset_ns) for task in tasks)
@@ -67,27 +83,32 @@ class ScheduleTable:
         self._first_ns = tuple(start_ns + task.offset_ns for task in tasks)
         self._all_started_ns = max(self._first_ns, default=start_ns)
         self._actions = [task.action for task in tasks]
-        self._plan = _plan(timing)
+        plan = _plan(timing)
+        self._steps = plan.steps
+        self._hyperperiod_ns = plan.hyperperiod_ns
+        self._count = len(plan.steps)
         self._index = 0
         self._cycle_start_ns = start_ns
+        self._due: tuple[int, ...] = ()
         self.deadline_ns: int | None = None
-        if self._plan.steps:
-            self.deadline_ns = start_ns + self._plan.steps[0][0]
+        if plan.steps:
+            offset_ns, self._due = plan.steps[0]
+            self.deadline_ns = start_ns + offset_ns
 
     def run_due(self, now_ns: int) -> None:
         """Run everything due up to `now_ns`, in order."""
-        deadline_ns = self.deadline_ns
-        steps = self._plan.steps
-        while deadline_ns is not None and deadline_ns <= now_ns:
-            due = steps[self._index][1]
-            self._index += 1
-            if self._index == len(steps):
-                self._index = 0
-                self._cycle_start_ns += self._plan.hyperperiod_ns
+        while self.deadline_ns is not None and self.deadline_ns <= now_ns:
+            due = self._due
             # The next deadline stands before the tasks run: one that raises is not run twice.
-            deadline_ns = self.deadline_ns = self._cycle_start_ns + steps[self._index][0]
-            actions = self._actions
+            index = self._index + 1
+            if index == self._count:
+                index = 0
+                self._cycle_start_ns += self._hyperperiod_ns
+            self._index = index
+            offset_ns, self._due = self._steps[index]
+            self.deadline_ns = self._cycle_start_ns + offset_ns
             if now_ns < self._all_started_ns:
-                due = tuple(index for index in due if now_ns >= self._first_ns[index])
-            for index in due:
-                actions[index](now_ns)
+                due = tuple(task for task in due if now_ns >= self._first_ns[task])
+            actions = self._actions
+            for task in due:
+                actions[task](now_ns)

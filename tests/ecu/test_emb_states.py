@@ -1,0 +1,92 @@
+"""The actuator's state table: total, and safe on any walk."""
+
+from __future__ import annotations
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simcore.ecu.emb.states import (
+    BRAKING,
+    IGNORED,
+    TRANSITIONS,
+    EmbEvent,
+    EmbState,
+    next_state,
+)
+from simcore.network import Database
+
+ALL_PAIRS = set(itertools.product(EmbState, EmbEvent))
+PARKING = {EmbState.PARK_APPLYING, EmbState.PARK_APPLIED, EmbState.PARK_RELEASING}
+
+
+def test_the_table_says_something_about_every_pair_and_never_twice() -> None:
+    assert TRANSITIONS.keys() | IGNORED == ALL_PAIRS
+    assert TRANSITIONS.keys() & IGNORED == set()
+
+
+def test_every_transition_leads_to_another_state() -> None:
+    assert [pair for pair, after in TRANSITIONS.items() if after is pair[0]] == []
+
+
+def test_next_state_follows_the_table_and_stays_for_what_is_ignored() -> None:
+    for state, event in ALL_PAIRS:
+        expected = TRANSITIONS.get((state, event), state)
+        assert next_state(state, event) is expected
+
+
+def test_state_values_are_those_of_the_database() -> None:
+    choices = Database.reference().message("EMB_FL_St1").signal("EMB_FL_State").choices
+    named = {state.value: state.name.replace("_", "").lower() for state in EmbState}
+    assert named == {value: text.lower() for value, text in choices.items()}
+
+
+def test_every_state_but_service_and_sleep_can_be_reached() -> None:
+    reached = {EmbState.INIT}
+    for _ in EmbState:
+        reached |= {after for (state, _), after in TRANSITIONS.items() if state in reached}
+    assert set(EmbState) - reached == {EmbState.SERVICE, EmbState.SLEEP}
+
+
+def test_nothing_but_a_passed_self_test_leads_from_start_up_to_braking() -> None:
+    entries = {
+        pair
+        for pair, after in TRANSITIONS.items()
+        if after in BRAKING and pair[0] in (EmbState.INIT, EmbState.SELF_TEST)
+    }
+    assert entries == {(EmbState.SELF_TEST, EmbEvent.SELF_TEST_PASSED)}
+
+
+def test_a_parked_brake_stays_locked_without_supply() -> None:
+    """BRK-008."""
+    assert next_state(EmbState.PARK_APPLIED, EmbEvent.SUPPLY_LOST) is EmbState.PARK_APPLIED
+
+
+def test_supply_loss_opens_every_brake_that_is_not_locked() -> None:
+    for state in {EmbState.READY, EmbState.FORCE_CTRL, EmbState.DEGRADED, EmbState.PARK_APPLYING}:
+        assert next_state(state, EmbEvent.SUPPLY_LOST) is EmbState.SAFE_RELEASED
+
+
+@given(events=st.lists(st.sampled_from(EmbEvent), max_size=60))
+def test_any_walk_brakes_only_after_a_self_test_and_parks_only_on_request(
+    events: list[EmbEvent],
+) -> None:
+    state = EmbState.INIT
+    tested = park_asked = False
+    for event in events:
+        before, state = state, next_state(state, event)
+        if state is EmbState.INIT:
+            tested = False
+        if event is EmbEvent.SELF_TEST_PASSED and before is EmbState.SELF_TEST:
+            tested = True
+        if event is EmbEvent.PARK_APPLY_REQUESTED:
+            park_asked = True
+        if state in BRAKING:
+            assert tested
+        if state in PARKING:
+            assert tested and park_asked
+        if state is EmbState.FAULT_LOCKED:
+            assert park_asked
+        if before is EmbState.DEGRADED:
+            assert state in (EmbState.DEGRADED, EmbState.SAFE_RELEASED)
