@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from simcore.network import Database, Message
 
 
-@click.command()
+@click.command(short_help="List the messages, cycle times and bus load of a DBC file.")
 @click.argument("file", type=click.Path(path_type=Path))
 def dbc(file: Path) -> None:
     """List the messages of FILE with cycle times, exact and worst-case wire time, and bus load."""
@@ -27,6 +27,8 @@ def dbc(file: Path) -> None:
         f"{file}: {len(database.messages)} messages, {signals} signals, "
         f"{len(database.nodes)} nodes, {timing.nominal_bps / 1e3:g} kbit/s{data}"
     )
+    if database.nominal_bps is None or (database.is_fd and database.data_bps is None):
+        click.echo("bit rates the file does not name (Baudrate, BaudrateCANFD) are assumed")
     _print_messages(database, timing)
 
 
@@ -34,19 +36,18 @@ def _print_messages(database: Database, timing: BitTiming) -> None:
     width = max((len(message.name) for message in database.messages), default=4)
     click.echo(
         f"{'id':>10}  {'message':<{width}}  {'sender':<8} {'bytes':>5} {'format':<7}"
-        f"{'cycle':>9} {'offset':>8} {'start us':>9} {'worst us':>9} {'load':>7} {'worst':>7}  E2E"
+        f"{'cycle':>9} {'offset':>8} {'wire us':>9} {'worst us':>9} {'load':>7} {'worst':>7}  E2E"
     )
     total = worst_total = 0.0
     for message in sorted(database.messages, key=lambda m: (m.is_extended_id, m.arbitration_id)):
         exact_ns, worst_ns = _wire_times_ns(message, timing)
         cycle_ns = message.cycle_time_ns
-        load = worst = 0.0
-        cycle = "event"
+        cycle, load, worst = "event", "-", "-"
         if cycle_ns is not None:
             cycle = f"{cycle_ns / 1e6:g} ms"
-            load, worst = exact_ns / cycle_ns, worst_ns / cycle_ns
-        total += load
-        worst_total += worst
+            load, worst = f"{exact_ns / cycle_ns:.2%}", f"{worst_ns / cycle_ns:.2%}"
+            total += exact_ns / cycle_ns
+            worst_total += worst_ns / cycle_ns
         digits = 8 if message.is_extended_id else 3
         identifier = f"0x{message.arbitration_id:0{digits}X}"
         kind = ("FD BRS" if message.bitrate_switch else "FD") if message.is_fd else "classic"
@@ -57,7 +58,7 @@ def _print_messages(database: Database, timing: BitTiming) -> None:
         click.echo(
             f"{identifier:>10}  {message.name:<{width}}  {sender:<8} {message.length:>5} {kind:<7}"
             f"{cycle:>9} {message.start_delay_ns / 1e6:>5g} ms {exact_ns / 1e3:>9.1f}"
-            f" {worst_ns / 1e3:>9.1f} {load:>7.2%} {worst:>7.2%}  {protection}"
+            f" {worst_ns / 1e3:>9.1f} {load:>7} {worst:>7}  {protection}"
         )
     click.echo(
         f"bus load of all cyclic messages: {total:.1%} with start values, "

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from simcore.cli.exits import Exit
 from simcore.cli.selection import select
 
 
-@click.command("list")
+@click.command("list", short_help="List scenarios with the requirements they verify.")
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 def list_scenarios(paths: tuple[str, ...]) -> None:
     """List scenarios with the requirements they verify; the shipped ones by default."""
@@ -16,5 +17,7 @@ def list_scenarios(paths: tuple[str, ...]) -> None:
     for item in selection.scenarios:
         requirements = ", ".join(item.requirements) or "-"
         click.echo(f"{item.name:<{width}}  {requirements:<36}  {item.title}")
+    for _, error in selection.unreadable:
+        click.echo(f"simcore: {error}", err=True)
     if selection.unreadable:
-        raise selection.unreadable[0][1]
+        raise click.exceptions.Exit(int(Exit.INVALID_INPUT))

@@ -50,8 +50,7 @@ def main() -> None:
     except SimcoreError as error:
         click.echo(f"simcore: {error}", err=True)
         code = Exit.INTERNAL
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output is gone; nobody wants to read that
+    except SystemExit:  # what click makes of a reader of our output that has gone
         code = Exit.PASSED
     except Exception as error:
         import traceback

@@ -16,6 +16,7 @@ from simcore.cli.output import unbroken_output
 from simcore.cli.selection import Selection, select
 from simcore.cli.stuck import StuckWatch
 from simcore.errors import InputError, SimcoreError
+from simcore.units import format_ns
 
 if TYPE_CHECKING:
     from simcore.network import Database
@@ -25,7 +26,7 @@ LOG_CHOICES = ("candump", "blf")
 SHIPPED = "chassis_fd.dbc (shipped)"
 
 
-class Interrupted(SimcoreError):
+class UserInterruptError(SimcoreError):
     """The user ended the run before its time."""
 
 
@@ -114,8 +115,14 @@ def run(
         log_formats=log_formats,
         options=options,
     )
-    _run_all(session, select(paths))
-    _finish(session)
+    selection = select(paths)
+    broken: Exception | None = None
+    try:
+        _run_all(session, selection)
+    except Exception as error:  # a defect of simcore: what ran so far is still reported
+        broken = error
+    code = _finish(session)
+    raise click.exceptions.Exit(int(code)) if broken is None else broken
 
 
 def _prepare(folder: Path) -> None:
@@ -163,12 +170,14 @@ def _run_all(session: Session, selection: Selection) -> None:
 
     from simcore.rig.scenario import unreadable_result
 
+    console = Console(stderr=True)
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
     for path, error in selection.unreadable:
         session.results.append(
@@ -211,8 +220,14 @@ def _run_one(session: Session, item: Scenario, watch: StuckWatch) -> None:
         session.interrupted = True
         if not rigs:
             return
-        error = Interrupted("by the user").with_traceback(interrupt.__traceback__)
+        error = UserInterruptError(
+            f"the run was stopped at {format_ns(rigs[0].now_ns)}"
+        ).with_traceback(interrupt.__traceback__)
         result = collect(rigs[0], item, error, options=session.options, replay_command=replay)
+    except Exception:
+        raise
+    except BaseException as raised:  # pytest.fail() and its like derive from nothing narrower
+        result = collect(rigs[0], item, raised, options=session.options, replay_command=replay)
     finally:
         watch.watch(None)
     session.results.append(result)
@@ -241,7 +256,7 @@ def _write_log(session: Session, result: ScenarioResult, log_format: str) -> Non
     )
 
 
-def _finish(session: Session) -> None:
+def _finish(session: Session) -> Exit:
     """Write the report and print everything, whatever happened before."""
     from simcore.report import print_console
 
@@ -255,7 +270,7 @@ def _finish(session: Session) -> None:
     for error in session.unwritten:
         click.echo(f"simcore: {error}", err=True)
         code = max(code, Exit.INVALID_INPUT)
-    raise click.exceptions.Exit(int(code))
+    return code
 
 
 def _write_report(session: Session, folder: Path) -> list[tuple[str, Path]]:

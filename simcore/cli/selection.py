@@ -56,6 +56,10 @@ def _files(arguments: tuple[str, ...]) -> list[tuple[Path, str | None]]:
     for argument in arguments:
         place, separator, name = argument.partition("::")
         path = Path(place)
+        if separator and (path.is_dir() or not place):
+            raise InputError(
+                f"scenario {argument!r}", expected="FILE.py::NAME, a file before the colons"
+            )
         if path.is_dir():
             scripts = _scripts_in(path)
             if not scripts:

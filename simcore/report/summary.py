@@ -79,7 +79,7 @@ def requirement_verdict(results: Iterable[ScenarioResult], requirement: str) -> 
 
 def run_digest(results: Sequence[ScenarioResult]) -> str:
     """One digest for the run: the scenario's own, or BLAKE2b over names and digests in order."""
-    if len(results) == 1:
+    if len(results) == 1 and results[0].digest:
         return results[0].digest
     digest = hashlib.blake2b(digest_size=16)
     for result in results:

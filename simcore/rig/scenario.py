@@ -152,7 +152,7 @@ def _import(path: Path) -> ModuleType:
             file=str(path),
             line=error.lineno,
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(
             "scenario file",
             expected="to be read without error",
@@ -182,10 +182,10 @@ def run_scenario(
     rig = Rig(seed=seed, database=database, pacing=pacing)
     if on_rig is not None:
         on_rig(rig)
-    error: Exception | None = None
+    error: BaseException | None = None
     try:
         item(rig)
-    except Exception as caught:
+    except (Exception, SystemExit) as caught:  # sys.exit(0) is no verdict
         error = caught
     if on_end is not None:
         on_end()
@@ -195,7 +195,7 @@ def run_scenario(
 def collect(
     rig: Rig,
     item: Scenario,
-    error: Exception | None,
+    error: BaseException | None,
     *,
     options: Mapping[str, str],
     replay_command: str,

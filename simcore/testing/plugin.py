@@ -7,6 +7,7 @@ imported when first needed, so a project that does not use it does not pay for t
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,12 @@ class ScenarioItem(pytest.Item):
         result = run_scenario(
             self.scenario,
             seed=seed,
-            replay_command=f"simcore run {self.scenario.file}::{self.scenario.name} --seed {seed}",
+            replay_command=shlex.join(
+                [
+                    *("simcore", "run", f"{self.scenario.file}::{self.scenario.name}"),
+                    *("--seed", str(seed)),
+                ]
+            ),
         )
         self.user_properties.append(("digest", result.digest))
         self.user_properties.append(("requirements", ", ".join(result.requirements)))

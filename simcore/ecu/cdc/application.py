@@ -34,6 +34,7 @@ class Application:
 
     __slots__ = (
         "_accelerator",
+        "_braking_since_ns",
         "_imu",
         "_imu_data",
         "_p",
@@ -94,6 +95,7 @@ class Application:
         self.force_request_n: list[float] = list(_NOTHING)
         self.degradation = Degradation.FULL
         self.standstill = False
+        self._braking_since_ns: int | None = None
 
     def step(self, now_ns: int) -> None:
         """One control period."""
@@ -115,7 +117,8 @@ class Application:
         self.emergency = self.source is RequestSource.AEB
         demand_n = self._demand_n(now_ns)
         lost = actuators.lost
-        self.slip.rear_select_low = not (lost[2] or lost[3])
+        # Redistribution makes the rear forces unequal on purpose: select-low would undo it.
+        self.slip.rear_select_low = not any(lost)
         clamp_n = [actuator.clamp_force_n for actuator in actuators.corners]
         self.force_request_n = self.slip.step(
             demand_n, wheel_mps, self.ax_mps2, wheel_valid, clamp_n
@@ -130,8 +133,14 @@ class Application:
     def _demand_n(self, now_ns: int) -> list[float]:
         """Clamp forces before slip control."""
         if self.decel_mps2 <= 0.0:
+            self._braking_since_ns = None
             return list(_NOTHING)
+        if self._braking_since_ns is None:
+            self._braking_since_ns = now_ns
+        # The driver needs time to steer after a loss, and again at every braking without a brake.
         since_ns = self.actuators.lost_since_ns
+        if since_ns is not None:
+            since_ns = max(since_ns, self._braking_since_ns)
         return distribute(
             self.decel_mps2,
             mass_kg=self._p.mass_kg,

@@ -3,7 +3,8 @@
 Requirement COM-004. The primary lane counts while it is usable (three cycles, 15 ms), then the
 secondary lane. With neither, the last command stays for `command_lost_ns`; after that the last
 force is held for `hold_last_ns` if the vehicle was braking above `hold_above_kmh`, then the pedal
-message gives an axle default, and without a valid pedal the brake opens.
+message gives an axle default, and without a valid pedal the brake opens. All times count from the
+arrival of the last valid command.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class CommandSelection:
     """Picks the force request of every millisecond."""
 
     __slots__ = (
+        "_commanded_ns",
         "_decoded",
         "_lost_since_ns",
         "_parameters",
@@ -72,6 +74,8 @@ class CommandSelection:
         self._read_pedal = pedal_reader(database)
         self._read_speed = speed_reader(database)
         self._decoded: bytes | None = None
+        self._commanded_ns = 0
+        """When the last valid command arrived."""
         self._lost_since_ns: int | None = None
         self.command = _RELEASED
         self.echo = MODE_OFF
@@ -93,17 +97,18 @@ class CommandSelection:
             command = Command._make(self._read_primary.read(data))
             self._decoded = data
             if command.valid:
-                return self._obey(command, BUS_A)
+                return self._obey(command, BUS_A, primary.updated_ns or 0)
         secondary = self._secondary
         if secondary.usable(now_ns):
             command = Command._make(self._read_secondary.read(secondary.data))
             if command.valid:
                 self._decoded = None
-                return self._obey(command, BUS_B)
+                return self._obey(command, BUS_B, secondary.updated_ns or 0)
         self._decoded = None
         return self._without_command(now_ns)
 
-    def _obey(self, command: Command, bus: int) -> Command:
+    def _obey(self, command: Command, bus: int, arrived_ns: int) -> Command:
+        self._commanded_ns = arrived_ns
         self.command = command
         self.echo = command.mode
         self.bus = bus
@@ -115,7 +120,7 @@ class CommandSelection:
             return self.command  # never commanded since power on: released
         p = self._parameters
         if self._lost_since_ns is None:
-            self._lost_since_ns = now_ns
+            self._lost_since_ns = self._commanded_ns
         self.bus = BUS_NONE
         lost_for_ns = now_ns - self._lost_since_ns
         if lost_for_ns < p.command_lost_ns:

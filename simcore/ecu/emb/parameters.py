@@ -18,7 +18,7 @@ class EmbParameters:
     init_ns: int = 50 * NS_PER_MS
     self_test_ns: int = 100 * NS_PER_MS
     command_lost_ns: int = 100 * NS_PER_MS
-    """Both lanes silent for this long: no command any more."""
+    """No valid command on either lane for this long: the actuator acts alone."""
     hold_last_ns: int = 200 * NS_PER_MS
     """How long the last force is held then, when braking above `hold_above_kmh`."""
     hold_above_kmh: float = 5.0
