@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simcore.errors import InputError, UsageError
+
 if TYPE_CHECKING:
     from simcore.bus import BitTiming
     from simcore.network import Database, Message
@@ -29,7 +31,10 @@ def dbc(file: Path) -> None:
     )
     if database.nominal_bps is None or (database.is_fd and database.data_bps is None):
         click.echo("bit rates the file does not name (Baudrate, BaudrateCANFD) are assumed")
-    _print_messages(database, timing)
+    try:
+        _print_messages(database, timing)
+    except UsageError as error:  # a message that no frame can carry
+        raise InputError(str(error), file=str(file)) from error
 
 
 def _print_messages(database: Database, timing: BitTiming) -> None:

@@ -152,15 +152,21 @@ def _load(file: Path) -> Database:
     from simcore.rig import Rig
 
     database = Database.load(file)
+    problem = ""
     try:
-        Rig(database=database)
+        rig = Rig(database=database)
     except SimcoreError as error:
+        problem = str(error)
+    else:
+        for finding in rig.log.findings[:1]:
+            problem = f"{finding.source}: {finding.text}"
+    if problem:
         raise InputError(
             "network database",
             expected="the nodes and messages of the chassis",
-            got=error,
+            got=problem,
             file=str(file),
-        ) from error
+        )
     return database
 
 

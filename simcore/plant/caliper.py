@@ -83,12 +83,18 @@ class Caliper:
                     self._heat(dt_s, wheel_speed_radps, speed_mps)
                 return
         self._drive(dt_s, motor_current_a, supply_v)
-        self.clamp_force_n = force_n = self._force_at(self.screw_travel_m - self.pad_wear_m)
         p = self.parameters
-        torque_nm = 2.0 * p.pad_friction_ratio * p.effective_radius_m * force_n
-        if self.disc_temperature_c > p.fade_onset_c:
-            torque_nm *= self._fade_ratio()
-        self.brake_torque_nm = torque_nm
+        compression_m = self.screw_travel_m - self.pad_wear_m
+        if compression_m > 0.0:
+            self.clamp_force_n = force_n = (
+                p.stiffness_n_per_m + p.stiffening_n_per_m2 * compression_m
+            ) * compression_m
+            torque_nm = 2.0 * p.pad_friction_ratio * p.effective_radius_m * force_n
+            if self.disc_temperature_c > p.fade_onset_c:
+                torque_nm *= self._fade_ratio()
+            self.brake_torque_nm = torque_nm
+        else:
+            self.clamp_force_n = self.brake_torque_nm = 0.0
         self._heat(dt_s, wheel_speed_radps, speed_mps)
 
     def _drive(self, dt_s: float, motor_current_a: float, supply_v: float) -> None:

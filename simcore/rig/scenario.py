@@ -231,6 +231,7 @@ def unreadable_result(
     path: Path, error: InputError, *, seed: int, options: Mapping[str, str]
 ) -> ScenarioResult:
     """The result of a scenario file that could not be read: an error, nothing ran."""
+    cause = error.__cause__
     return ScenarioResult(
         name=path.stem,
         file=str(path),
@@ -248,7 +249,7 @@ def unreadable_result(
         trace=None,
         replay_command="",
         error=str(error),
-        error_detail="".join(traceback.format_exception(error)),
+        error_detail="".join(traceback.format_exception(cause)) if cause else "",
     )
 
 

@@ -172,7 +172,7 @@ def database() -> Database:
     return Database.reference()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_bench(database: Database) -> Callable[..., Bench]:
     """`make_bench(node, name, inputs=..., outputs=...)` starts a node on a bench."""
 
@@ -182,7 +182,7 @@ def make_bench(database: Database) -> Callable[..., Bench]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_emb(make_bench: Callable[..., Bench], database: Database) -> Callable[..., Bench]:
     """`make_emb("EMB_FL")`: a brake actuator just powered on, cold and at rest."""
     from simcore.ecu import Emb

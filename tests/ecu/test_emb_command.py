@@ -83,9 +83,8 @@ def echoes(bench: Any, count: int) -> list[tuple[int, int]]:
 
 def test_the_primary_lane_counts_for_15_ms_then_the_secondary_one(make_emb: Make) -> None:
     bench = driving(make_emb)
-    bench.now_ns = ms(300)
-    bench.repeat("CDC2_EmbCmd", **command(7_000, lane="CDC2"))
     # The secondary lane needs four frames, 30 ms, to become trustworthy; give it that before.
+    bench.repeat("CDC2_EmbCmd", **command(7_000, lane="CDC2"))
     bench.repeat("CDC_EmbCmd", **command(10_000))
     bench.run_to(ms(400))
     bench.stop("CDC_EmbCmd")
@@ -163,9 +162,7 @@ def test_a_lane_that_says_its_request_is_not_valid_is_no_command(make_emb: Make)
     bench.repeat("CDC_EmbCmd", **command(30_000, ReqVld=0))
     found = steps(bench, 120)
     assert max(force_n for _, _, force_n in found) == 10_000
-    assert found[3][0] == FORCE_CTRL
-    assert found[5][0] == HOLD_LAST
-    assert found[-1][0] == RAMP_OUT
+    assert [echo for echo, _, _ in found] == [HOLD_LAST] * 99 + [RAMP_OUT] * 21
 
 
 def test_a_lane_that_is_not_valid_gives_way_to_the_other_at_once(make_emb: Make) -> None:
@@ -346,28 +343,10 @@ def test_a_forged_command_changes_nothing_the_actuator_does(make_emb: Make, kind
     repeats=st.lists(st.tuples(st.integers(10, 55), st.just("repeated")), max_size=5),
 )
 def test_two_corrupted_and_any_repeated_commands_change_nothing(
-    database: Database, attacks: list[tuple[int, str]], repeats: list[tuple[int, str]]
+    make_emb: Make, attacks: list[tuple[int, str]], repeats: list[tuple[int, str]]
 ) -> None:
     """More than two errors in ten checks make the lane invalid, and rightly so (COM-003)."""
-    make = _maker(database)
-    assert trajectory(make, [*attacks, *repeats]) == trajectory(make, [])
-
-
-def _maker(database: Database) -> Make:
-    from tests.ecu.conftest import EMB_PINS, Bench
-
-    from simcore.ecu import Emb
-
-    def make() -> Bench:
-        return Bench(
-            Emb("EMB_FL", database),
-            "EMB_FL",
-            database=database,
-            inputs=EMB_PINS,
-            outputs=("motor_current_a", "park_lock_state"),
-        )
-
-    return make
+    assert trajectory(make_emb, [*attacks, *repeats]) == trajectory(make_emb, [])
 
 
 def test_a_flood_of_corrupted_commands_never_gets_a_force(make_emb: Make) -> None:

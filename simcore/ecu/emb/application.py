@@ -11,21 +11,23 @@ from simcore.ecu.emb.communication import (
     FAULT_DEGRADED,
     FAULT_FAILED,
     FAULT_NONE,
+    MODE_CLEARANCE,
+    MODE_FORCE,
     MODE_HOLD,
+    MODE_OFF,
     MODE_PARK_APPLY,
     MODE_PARK_RELEASE,
     Command,
 )
 from simcore.ecu.emb.force_control import ForceController
 from simcore.ecu.emb.parameters import EmbParameters
-from simcore.ecu.emb.states import EmbEvent, EmbState, next_state
+from simcore.ecu.emb.states import BRAKING, EmbEvent, EmbState, next_state
 from simcore.ecu.seam import Port
 
 _RELEASED_BELOW_N = 50.0
 _PARK_TOLERANCE_N = 500.0
 _FORCE_CTRL = EmbState.FORCE_CTRL
 _READY = EmbState.READY
-_DEGRADED = EmbState.DEGRADED
 _FAULT_LEVEL = {
     EmbState.SAFE_RELEASED: FAULT_FAILED,
     EmbState.FAULT_LOCKED: FAULT_FAILED,
@@ -46,6 +48,7 @@ class Application:
         "_plausible",
         "_port",
         "_selection",
+        "_settled_state",
         "_started_ns",
         "_target_n",
         "clamp_force_n",
@@ -77,6 +80,8 @@ class Application:
         )
         self._command = selection.command
         self._target_n = 0.0
+        self._settled_state: EmbState | None = None
+        """A braking state in which target and state stay as they are until another command."""
         self._gradient_step_n = 0.0
 
     @property
@@ -103,8 +108,10 @@ class Application:
         if command is not self._command:
             self._take(command)
         state = self.state
-        if state is _FORCE_CTRL or state is _READY or state is _DEGRADED:
-            target_n = self._requested_n(state, now_ns)
+        if state is self._settled_state:
+            target_n = self._target_n
+        elif state in BRAKING:
+            target_n = self._requested_n(state)
         else:
             target_n = self._outside_braking_n(state, command, supply_v, now_ns)
         reference_n = self.force_ref_n
@@ -142,14 +149,18 @@ class Application:
     def _take(self, command: Command) -> None:
         """A new command: what it asks for, and how fast the set point may move."""
         self._command = command
+        self._settled_state = None
         limit_n = self._controller.parameters.force_max_n
         self._target_n = min(force_target_n(command, 0.0), limit_n)
         self._gradient_step_n = (
             gradient_n_per_s(command, self._parameters) * self._controller.parameters.dt_s
         )
 
-    def _requested_n(self, state: EmbState, now_ns: int) -> float:
-        """Force target while braking is allowed, and the state that goes with it."""
+    def _requested_n(self, state: EmbState) -> float:
+        """Force target while braking is allowed, and the state that goes with it.
+
+        Where nothing but another command can change either, the state is settled.
+        """
         target_n = self._target_n
         mode = self._command.mode
         if mode == MODE_HOLD:
@@ -164,6 +175,8 @@ class Application:
                 self._happens(EmbEvent.FORCE_REQUESTED)
         elif state is _FORCE_CTRL:
             self._happens(EmbEvent.RELEASE_REQUESTED)
+        if mode in (MODE_OFF, MODE_CLEARANCE, MODE_FORCE):
+            self._settled_state = self.state
         return target_n
 
     def _outside_braking_n(

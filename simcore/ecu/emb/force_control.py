@@ -153,27 +153,6 @@ class ForceController:
                 return 0.0
         else:
             error_m = self._error_m(force_ref_n, clamp_force_n, screw_travel_m)
-        return self._current_a(error_m, clamp_force_n, motor_speed_radps)
-
-    def _error_m(self, force_ref_n: float, clamp_force_n: float, screw_travel_m: float) -> float:
-        """Way to the travel that gives the requested force, trimmed near the target."""
-        k1, two_k2, four_k2, window_m, trim_gain, trim_max_m = self._curve
-        root_n_per_m = sqrt(k1 * k1 + four_k2 * force_ref_n)
-        nominal_m = self.contact_m + (root_n_per_m - k1) / two_k2
-        trim_m = self.trim_m
-        error_m = nominal_m + trim_m - screw_travel_m
-        if -window_m < error_m < window_m:
-            # The slope of the curve at the target is the root itself.
-            trim_m += trim_gain * ((force_ref_n - clamp_force_n) / root_n_per_m)
-            if trim_m > trim_max_m:
-                trim_m = trim_max_m
-            elif trim_m < -trim_max_m:
-                trim_m = -trim_max_m
-            self.trim_m = trim_m
-            error_m = nominal_m + trim_m - screw_travel_m
-        return error_m
-
-    def _current_a(self, error_m: float, clamp_force_n: float, motor_speed_radps: float) -> float:
         (
             gear_m_per_rad,
             two_profile_radps2,
@@ -186,14 +165,14 @@ class ForceController:
             constant_nm_per_a,
             current_max_a,
         ) = self._cascade
-        error_rad = error_m / gear_m_per_rad
-        distance_rad = error_rad if error_rad >= 0.0 else -error_rad
+        # Position to speed along the time-optimal profile, linear near the target.
+        distance_rad = (error_m if error_m >= 0.0 else -error_m) / gear_m_per_rad
         speed_ref_radps = sqrt(two_profile_radps2 * distance_rad)
         if position_gain_per_s * distance_rad < speed_ref_radps:
             speed_ref_radps = position_gain_per_s * distance_rad
-        if error_rad < 0.0:
+        if error_m < 0.0:
             speed_ref_radps = -speed_ref_radps
-        # A smooth sign: full compensation above some 40 rad/s, none at rest.
+        # Speed to torque. A smooth sign compensates friction: none at rest, full above 40 rad/s.
         direction = speed_ref_radps / sqrt(
             speed_ref_radps * speed_ref_radps + knee_radps * knee_radps
         )
@@ -206,6 +185,22 @@ class ForceController:
         if current_a > current_max_a:
             return current_max_a
         return current_a if current_a >= -current_max_a else -current_max_a
+
+    def _error_m(self, force_ref_n: float, clamp_force_n: float, screw_travel_m: float) -> float:
+        """Way to the travel that gives the requested force, trimmed near the target."""
+        k1, two_k2, four_k2, window_m, trim_gain, trim_max_m = self._curve
+        root_n_per_m = sqrt(k1 * k1 + four_k2 * force_ref_n)
+        way_m = self.contact_m + (root_n_per_m - k1) / two_k2 - screw_travel_m
+        trim_m = self.trim_m
+        if -window_m < way_m + trim_m < window_m:
+            # The slope of the curve at the target is the root itself.
+            trim_m += trim_gain * ((force_ref_n - clamp_force_n) / root_n_per_m)
+            if trim_m > trim_max_m:
+                trim_m = trim_max_m
+            elif trim_m < -trim_max_m:
+                trim_m = -trim_max_m
+            self.trim_m = trim_m
+        return way_m + trim_m
 
     def _learn_contact(self) -> None:
         """At release, move part of the trim into the contact point: pads wear, discs expand."""

@@ -1,0 +1,18 @@
+"""All benchmarks, one after the other: `make bench`."""
+
+from __future__ import annotations
+
+import platform
+
+from benchmarks import bench_bus, bench_chassis, bench_codec
+
+
+def main() -> None:
+    print(f"{platform.python_implementation()} {platform.python_version()}, one process, CPU time")
+    for benchmark in (bench_codec, bench_bus, bench_chassis):
+        print()
+        benchmark.main()
+
+
+if __name__ == "__main__":
+    main()
