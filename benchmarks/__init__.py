@@ -1,0 +1,1 @@
+"""Speed, as ratios against what a user would pick instead, measured in one run."""

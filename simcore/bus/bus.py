@@ -96,10 +96,13 @@ class Bus:
         self.armed = False
         """True while a start of frame is scheduled or a frame is on the wire."""
         self.busy_ns = 0
-        """Time on the wire so far, intermissions included."""
+        """Time of all frames started so far, intermissions included."""
         self.collisions: list[Collision] = []
         self._ready_ns = 0
         self._current: BusRecord | None = None
+        self._on_wire: tuple[Frame, str]
+        self._twins: list[Controller] = []
+        """Who sends the very frame on the wire too, besides its sender on record."""
         self._routes: dict[tuple[int, str], _Route] = {}
         self._whole_bit_ns = _whole_bit_times(timing)
 
@@ -139,7 +142,10 @@ class Bus:
     def load_ratio(self) -> float:
         """Share of the time so far that the bus was occupied, intermissions included."""
         now_ns = self.scheduler.now_ns
-        return self.busy_ns / now_ns if now_ns else 0.0
+        if not now_ns:
+            return 0.0
+        still_to_come_ns = max(0, self._ready_ns - now_ns)
+        return (self.busy_ns - still_to_come_ns) / now_ns
 
     def _start_frame(self) -> None:
         contenders = self.contenders
@@ -168,6 +174,7 @@ class Bus:
             valid_ns = sof_ns + to_ns(nominal_bits - 1, data_bits)
         self._ready_ns = ready_ns
         self.busy_ns += ready_ns - sof_ns
+        self._on_wire = (frame, winner.name)
         # The tuple is made directly: the constructor of a NamedTuple is a Python function.
         self._current = _new_record(
             BusRecord, (sof_ns, eof_ns, self.name, frame, winner.name, request_ns)
@@ -179,11 +186,13 @@ class Bus:
         assert record is not None
         self._current = None
         self.log.append(record)
-        frame = record.frame
-        key = (frame.header.arbitration_key, record.sender)
+        frame, sender = self._on_wire
+        key = (frame.header.arbitration_key, sender)
         route = self._routes.get(key)
         if route is None:
-            route = self._routes[key] = self._new_route(frame, record.sender)
+            route = self._routes[key] = self._new_route(frame, sender)
+        if self._twins:
+            route = self._without_twins(route)
         route.count += 1
         for receive in route.receives:
             receive(frame)
@@ -191,6 +200,14 @@ class Bus:
             self.scheduler.post(self._ready_ns, _ARBITRATION, self._start_frame)
         else:
             self.armed = False
+
+    def _without_twins(self, route: _Route) -> _Route:
+        """A route for one frame, past those who sent it themselves; counted at once."""
+        others = _Route([each for each in route.controllers if each not in self._twins])
+        for controller in others.controllers:
+            controller.count_received(1)
+        self._twins = []
+        return others
 
     def _arbitrate(self) -> Controller:
         """The contender whose frame has the lowest arbitration key."""
@@ -220,12 +237,12 @@ class Bus:
         """
         winner, *others = best
         frame = winner.queue[0][3]
-        for other in others:
-            if other.queue[0][3] == frame:
-                other.take()
-            else:
-                names = tuple(controller.name for controller in best)
-                self.collisions.append(Collision(self.scheduler.now_ns, self.name, frame, names))
+        self._twins = [other for other in others if other.queue[0][3] == frame]
+        for twin in self._twins:
+            twin.take()
+        if len(self._twins) < len(others):
+            names = tuple(controller.name for controller in best)
+            self.collisions.append(Collision(self.scheduler.now_ns, self.name, frame, names))
         return winner
 
 

@@ -300,7 +300,9 @@ def _check_id(arbitration_id: object, is_extended_id: bool) -> None:
     if not 0 <= arbitration_id <= limit:
         kind = "extended" if is_extended_id else "base"
         raise UsageError(
-            f"frame: {kind} arbitration_id", expected=f"0..0x{limit:X}", got=f"{arbitration_id:#X}"
+            f"frame: {kind} arbitration_id",
+            expected=f"0..0x{limit:X}",
+            got=f"{arbitration_id:#X}".replace("X", "x", 1),
         )
 
 
@@ -315,6 +317,8 @@ def _raw_dlc(
 ) -> int:
     length = len(data)
     where = _name(arbitration_id)
+    if dlc is not None and (isinstance(dlc, bool) or not isinstance(dlc, int)):
+        raise UsageError(f"{where}: dlc", expected="an integer", got=repr(dlc))
     if is_remote_frame:
         if length:
             raise UsageError(where, expected="no data in a remote frame", got=f"{length} bytes")

@@ -16,7 +16,7 @@ def list_scenarios(paths: tuple[str, ...]) -> None:
     width = max((len(item.name) for item in selection.scenarios), default=0)
     for item in selection.scenarios:
         requirements = ", ".join(item.requirements) or "-"
-        click.echo(f"{item.name:<{width}}  {requirements:<36}  {item.title}")
+        click.echo(f"{item.name:<{width}}  {requirements:<36}  {item.title}".rstrip())
     for _, error in selection.unreadable:
         click.echo(f"simcore: {error}", err=True)
     if selection.unreadable:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simcore.cli.collector import relax_collector
 from simcore.cli.exits import Exit, exit_of
 from simcore.cli.output import unbroken_output
 from simcore.cli.selection import Selection, select
@@ -116,6 +117,7 @@ def run(
         options=options,
     )
     selection = select(paths)
+    relax_collector()
     broken: Exception | None = None
     try:
         _run_all(session, selection)

@@ -60,16 +60,21 @@ def _files(arguments: tuple[str, ...]) -> list[tuple[Path, str | None]]:
             raise InputError(
                 f"scenario {argument!r}", expected="FILE.py::NAME, a file before the colons"
             )
-        if path.is_dir():
+        if path.is_dir() and place:
             scripts = _scripts_in(path)
             if not scripts:
                 raise InputError("scenarios", expected="*.py files in the folder", file=place)
             files += [(script, None) for script in scripts]
             continue
-        if not path.exists() and "/" not in place and not place.endswith(".py"):
+        if not place or _is_bare(path):
             path = _shipped(place)
         files.append((path, name if separator else None))
     return files
+
+
+def _is_bare(path: Path) -> bool:
+    """Whether this is a name and no file, and so may be that of a shipped scenario."""
+    return path.name == str(path) and path.suffix != ".py" and not path.exists()
 
 
 def _scripts_in(folder: Path) -> list[Path]:

@@ -61,6 +61,9 @@ def next_quality(quality: Quality, event: QualityEvent) -> Quality:
     return TRANSITIONS.get((quality, event), quality)
 
 
+_VALID = Quality.VALID
+
+
 class MonitoredSensor:
     """One sensor channel: range check with debounce; sends the last plausible value meanwhile."""
 
@@ -80,7 +83,7 @@ class MonitoredSensor:
         """Look at the sensor once."""
         if self._low_ratio <= measured_ratio <= self._high_ratio:
             self._implausible_count = 0
-            if self.quality is Quality.VALID:
+            if self.quality is _VALID:
                 self.value_ratio = measured_ratio
                 return
             event = QualityEvent.STARTING if starting else QualityEvent.PLAUSIBLE

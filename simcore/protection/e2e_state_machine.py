@@ -133,7 +133,7 @@ _STARTS = {status: status not in (E2eStatus.ERROR, E2eStatus.NO_NEW_DATA) for st
 class E2eStateMachine:
     """The driver. One object per received message; `step` is called once per check."""
 
-    __slots__ = ("_calls", "_errors", "_full_ok", "_limits", "_oks", "_window", "config", "state")
+    __slots__ = ("_calls", "_errors", "_limits", "_oks", "_window", "config", "saturated", "state")
 
     def __init__(self, config: E2eSmConfig = COM_003) -> None:
         self.config = config
@@ -143,8 +143,8 @@ class E2eStateMachine:
         self._errors = 0
         self._calls = 0
         self._limits = config.init
-        self._full_ok = -1
-        """OK count at which the window is full of them in VALID; -1 in other states."""
+        self.saturated = False
+        """VALID with a window full of OK: one more OK changes nothing and need not be told."""
 
     @property
     def is_valid(self) -> bool:
@@ -155,17 +155,14 @@ class E2eStateMachine:
         """Take one check status and return the new state."""
         kind = _KIND[status]
         state = self.state
-        if kind == _OK and self._oks == self._full_ok:
-            # The everyday case: a window full of good checks in VALID stays just that.
-            return state
         self._append(kind)
         event = self._judge(status)
-        if event is None:
-            return state
-        after = next_state(state, event)
-        if after is not state:
-            self._enter(after)
-        return after
+        if event is not None:
+            after = next_state(state, event)
+            if after is not state:
+                self._enter(after)
+        self.saturated = self.state is E2eState.VALID and self._oks == self.config.valid.window_size
+        return self.state
 
     def _append(self, kind: int) -> None:
         window = self._window
@@ -213,7 +210,6 @@ class E2eStateMachine:
             E2eState.VALID: config.valid,
             E2eState.INVALID: config.invalid,
         }[state]
-        self._full_ok = config.valid.window_size if state is E2eState.VALID else -1
         self._calls = 0
         if came_from is E2eState.NO_DATA or (state is E2eState.INVALID and config.clear_to_invalid):
             self._window.clear()

@@ -168,11 +168,13 @@ class NodeHost:
         """The clock's call at a deadline the node asked for."""
         if now_ns != self._armed_ns:
             return  # the node asked for another time meanwhile, or was switched off
-        self._armed_ns = None
+        node = self.node
         try:
-            self.node.on_timer(now_ns)
-            deadline_ns = self.node.next_deadline_ns()
-            if deadline_ns is not None and self.running:
+            node.on_timer(now_ns)
+            deadline_ns = node.next_deadline_ns()
+            if deadline_ns is None or not self.running:
+                self._armed_ns = None
+            else:
                 if deadline_ns <= now_ns:
                     raise UsageError(
                         "next_deadline_ns after on_timer",

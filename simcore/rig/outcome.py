@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LOAD_WINDOW_NS = 100 * NS_PER_MS
 _SLIP_ABOVE_MPS = 0.5
+_NOT_SHOWN = ("x_m", "hold_allowed_ratio")
+"""Recorded for checks; in a plot they say nothing that another column does not."""
 
 
 def message_statistics(rig: Rig) -> tuple[MessageStatistics, ...]:
@@ -101,7 +103,11 @@ def trace_of(rig: Rig) -> Trace | None:
     if recorder.row_count == 0:
         return None
     table = recorder.table()
-    columns = {name: table[:, i].copy() for i, name in enumerate(recorder.columns)}
+    columns = {
+        name: table[:, i].copy()
+        for i, name in enumerate(recorder.columns)
+        if name not in _NOT_SHOWN
+    }
     speed = columns["speed_mps"]
     moving = np.abs(speed) > _SLIP_ABOVE_MPS
     safe = np.where(moving, speed, 1.0)

@@ -8,7 +8,8 @@ only appends. Copies share what cannot change.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import sub
 from struct import Struct
 
 import numpy as np
@@ -27,13 +28,14 @@ class MessageFold:
     """Running figures of one message of one sender on one bus."""
 
     __slots__ = (
+        "_latencies_ns",
+        "_starts_ns",
         "busy_ns",
         "count",
         "cycle_count",
         "cycle_max_ns",
         "cycle_min_ns",
         "cycle_sum_ns",
-        "first_sof_ns",
         "last_sof_ns",
         "latency_max_ns",
         "latency_min_ns",
@@ -43,51 +45,53 @@ class MessageFold:
 
     def __init__(self) -> None:
         self.count = 0
-        self.first_sof_ns = 0
         self.last_sof_ns = 0
+        self.cycle_count = 0
+        self.cycle_sum_ns = 0
         self.cycle_min_ns = 0
         self.cycle_max_ns = 0
         self.latency_min_ns = 0
         self.latency_max_ns = 0
         self.latency_sum_ns = 0
         self.busy_ns = 0
-        self.cycle_count = 0
-        self.cycle_sum_ns = 0
         self.resync = False
         """The sender was restarted: the next distance is no cycle."""
+        self._starts_ns: list[int] = []
+        self._latencies_ns: list[int] = []
 
-    def add(self, sof_ns: int, eof_ns: int, latency_ns: int) -> None:
-        """Take one frame."""
-        if self.count:
-            if self.resync:
-                self.resync = False
-            else:
-                self._add_cycle(sof_ns - self.last_sof_ns)
-            if latency_ns < self.latency_min_ns:
-                self.latency_min_ns = latency_ns
-            elif latency_ns > self.latency_max_ns:
-                self.latency_max_ns = latency_ns
-        else:
-            self.first_sof_ns = sof_ns
-            self.latency_min_ns = self.latency_max_ns = latency_ns
-        self.count += 1
-        self.last_sof_ns = sof_ns
-        self.latency_sum_ns += latency_ns
-        self.busy_ns += eof_ns - sof_ns
+    def collect(self) -> tuple[Callable[[int], None], Callable[[int], None]]:
+        """Where starts of frame and latencies go until `settle`."""
+        return self._starts_ns.append, self._latencies_ns.append
 
-    def _add_cycle(self, cycle_ns: int) -> None:
-        if self.cycle_count == 0:
-            self.cycle_min_ns = self.cycle_max_ns = cycle_ns
-        elif cycle_ns < self.cycle_min_ns:
-            self.cycle_min_ns = cycle_ns
-        elif cycle_ns > self.cycle_max_ns:
-            self.cycle_max_ns = cycle_ns
-        self.cycle_count += 1
-        self.cycle_sum_ns += cycle_ns
+    def settle(self) -> None:
+        """Work the collected frames into the figures."""
+        starts_ns, latencies_ns = self._starts_ns, self._latencies_ns
+        if not starts_ns:
+            return
+        low_ns, high_ns = min(latencies_ns), max(latencies_ns)
+        first = self.count == 0
+        self.latency_min_ns = low_ns if first else min(low_ns, self.latency_min_ns)
+        self.latency_max_ns = max(high_ns, self.latency_max_ns)
+        self.latency_sum_ns += sum(latencies_ns)
+        cycles_ns = list(map(sub, starts_ns[1:], starts_ns))
+        if not first and not self.resync:
+            cycles_ns.append(starts_ns[0] - self.last_sof_ns)
+        self.resync = False
+        if cycles_ns:
+            low_ns = min(cycles_ns)
+            self.cycle_min_ns = min(low_ns, self.cycle_min_ns) if self.cycle_count else low_ns
+            self.cycle_max_ns = max(max(cycles_ns), self.cycle_max_ns)
+            self.cycle_sum_ns += sum(cycles_ns)
+            self.cycle_count += len(cycles_ns)
+        self.count += len(starts_ns)
+        self.last_sof_ns = starts_ns[-1]
+        starts_ns.clear()
+        latencies_ns.clear()
 
 
 FoldKey = tuple[str, int, bool, str]
 """channel, arbitration_id, is_extended_id, sender"""
+_Met = tuple[MessageFold, int, Callable[[int], None], Callable[[int], None]]
 
 
 class Recorder:
@@ -114,7 +118,6 @@ class Recorder:
         self._pack = Struct(f"={self._width}d").pack
         self._digest = TraceDigest()
         self._folded = 0
-        self._known: dict[tuple[str, str, FrameHeader], tuple[MessageFold, int]] = {}
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -162,27 +165,32 @@ class Recorder:
         frames = self.frames
         first = self._folded
         self._folded = len(frames)
-        known = self._known
+        met: dict[tuple[str, str, FrameHeader], _Met] = {}
         items: list[bytes] = []
         for index in range(first, self._folded):
             sof_ns, eof_ns, channel, frame, sender, request_ns = frames[index]
             header = frame.header
-            entry = known.get((channel, sender, header))
+            key = (channel, sender, header)
+            entry = met.get(key)
             if entry is None:
-                entry = known[channel, sender, header] = self._meet(channel, sender, header, items)
-            fold, flags = entry
+                entry = met[key] = self._meet(channel, sender, header, items)
+            fold, flags, start, latency = entry
             data = frame.data
             items.append(_FRAME(sof_ns, eof_ns, header.arbitration_id, flags, len(data)) + data)
-            fold.add(sof_ns, eof_ns, eof_ns - request_ns)
+            start(sof_ns)
+            latency(eof_ns - request_ns)
+            fold.busy_ns += eof_ns - sof_ns
         self._digest.extend(items)
+        for fold, _, _, _ in met.values():
+            fold.settle()
 
-    def _meet(
-        self, channel: str, sender: str, header: FrameHeader, items: list[bytes]
-    ) -> tuple[MessageFold, int]:
-        """First frame with this header from this sender: its figures, its flags in the digest."""
-        items.append(f"{channel}\x1f{sender}\x1e".encode())
+    def _meet(self, channel: str, sender: str, header: FrameHeader, items: list[bytes]) -> _Met:
+        """First frame of a block with this header from this sender."""
         key = (channel, header.arbitration_id, header.is_extended_id, sender)
-        fold = self.folds.setdefault(key, MessageFold())
+        fold = self.folds.get(key)
+        if fold is None:
+            fold = self.folds[key] = MessageFold()
+            items.append(f"{channel}\x1f{sender}\x1e".encode())
         flags = (
             header.is_extended_id
             | header.is_fd << 1
@@ -191,4 +199,4 @@ class Recorder:
             | header.is_remote_frame << 4
             | header.dlc << 8
         )
-        return fold, flags
+        return fold, flags, *fold.collect()

@@ -479,5 +479,13 @@ def _printed(measured: float | str | None, limit: str) -> str:
     if measured is None or isinstance(measured, str):
         return measured or ""
     words = limit.split()
-    unit = words[-1] if len(words) > 1 and not words[-1][-1].isdigit() else ""
+    unit = words[-1] if len(words) > 1 and not _is_number(words[-1]) else ""
     return f"{measured:.4g} {unit}".strip()
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True

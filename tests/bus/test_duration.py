@@ -44,7 +44,7 @@ def high_rate_bits(frame: Frame, iso: bool) -> int:
     if not frame.bitrate_switch:
         return 0
     stream = bits(frame, iso=iso)
-    plain_bits = 33 + 1 if frame.is_extended_id else 14 + 1  # SOF..FDF and res
+    plain_bits = 35 if frame.is_extended_id else 16  # SOF..res
     run, last, taken, position = 0, "", 0, 0
     while taken < plain_bits:
         if run == 5:  # this one is a stuff bit

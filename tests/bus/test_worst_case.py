@@ -87,7 +87,7 @@ def test_the_true_maximum_is_the_published_one(length: int, longest: int) -> Non
         (
             Frame(
                 0x078,
-                bytes(48),
+                b"\x1e" * 48,  # runs of four behind the run of five that the dlc completes
                 is_fd=True,
                 bitrate_switch=True,
                 error_state_indicator=True,
@@ -143,7 +143,7 @@ def test_a_search_for_long_classic_frames_finds_none_beyond_the_bound(extended: 
         )
         longest = max(longest, len(bits(frame)) + INTERMISSION_BITS)
     bound = worst_case_ns(8, ISO, is_fd=False, is_extended_id=extended) // BIT_NS
-    assert bound - 6 <= longest <= bound
+    assert bound - 8 <= longest <= bound  # the CRC and the ids beyond 0x078 come as they are
 
 
 @given(

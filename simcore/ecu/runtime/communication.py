@@ -87,7 +87,8 @@ class Reception:
                 self.rejected_count += 1
             return
         status = self.status = checker.check(data)
-        if self._machine.step(status) is _VALID:
+        machine = self._machine
+        if (machine.saturated and status is _OK) or machine.step(status) is _VALID:
             if status is _OK or status is _OK_SOME_LOST:
                 self.data = data
                 self.updated_ns = now_ns

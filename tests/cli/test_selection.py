@@ -1,0 +1,124 @@
+"""Which scenarios the arguments of a command line name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from simcore.cli.selection import select, shipped_folder
+from simcore.errors import InputError
+
+Write = Callable[..., Path]
+
+SHIPPED = [
+    "cruise",
+    *("low_friction_stop[mu=0.3]", "low_friction_stop[mu=0.8]"),
+    "panic_stop",
+    *(f"silent_actuator[corner={corner}]" for corner in ("FL", "FR", "RL", "RR")),
+    "stop_and_hold",
+]
+ONE = """
+@scenario
+def one(rig: Rig) -> None: ...
+
+@scenario(cases=[{"mu": 0.3}, {"mu": 0.8}])
+def other(rig: Rig, mu: float) -> None: ...
+"""
+
+
+def names(*arguments: str) -> list[str]:
+    selection = select(arguments)
+    assert selection.unreadable == ()
+    return [item.name for item in selection.scenarios]
+
+
+@pytest.fixture
+def one(write: Write) -> str:
+    return str(write("one.py", ONE))
+
+
+def test_nothing_named_is_everything_shipped() -> None:
+    assert names() == SHIPPED
+    assert names(str(shipped_folder())) == SHIPPED
+
+
+def test_a_shipped_scenario_is_found_by_its_bare_name() -> None:
+    assert names("panic_stop") == ["panic_stop"]
+    assert names("silent_actuator") == SHIPPED[4:8]
+    assert names("silent_actuator::silent_actuator[corner=RL]") == SHIPPED[6:7]
+
+
+def test_a_file_is_all_its_scenarios_in_the_order_they_stand_there(one: str) -> None:
+    assert names(one) == ["one", "other[mu=0.3]", "other[mu=0.8]"]
+
+
+def test_a_name_is_every_case_and_a_name_with_a_case_that_one(one: str) -> None:
+    assert names(f"{one}::one") == ["one"]
+    assert names(f"{one}::other") == ["other[mu=0.3]", "other[mu=0.8]"]
+    assert names(f"{one}::other[mu=0.8]") == ["other[mu=0.8]"]
+
+
+def test_a_value_with_colons_selects_its_case(write: Write) -> None:
+    path = write(
+        "colons.py", '@scenario(cases=[{"at": "a::b"}, {"at": "c"}])\ndef f(rig, at): ...\n'
+    )
+    assert names(f"{path}::f[at=a::b]") == ["f[at=a::b]"]
+
+
+def test_a_folder_is_its_scripts_by_name_without_those_with_an_underscore(write: Write) -> None:
+    for name in ("b.py", "a.py", "_helper.py", "deeper/c.py"):
+        write(f"set/{name}", f"@scenario\ndef {Path(name).stem}(rig): ...\n")
+    Path("set/readme.txt").write_text("x", encoding="utf-8")
+    assert names("set") == ["a", "b"]
+
+
+def test_arguments_keep_their_order_and_what_is_named_twice_runs_twice(one: str) -> None:
+    assert names("panic_stop", f"{one}::one", "cruise", f"{one}::one") == [
+        "panic_stop",
+        "one",
+        "cruise",
+        "one",
+    ]
+
+
+def test_a_file_beside_comes_before_a_shipped_scenario_of_that_name(write: Write) -> None:
+    write("panic_stop.py", "@scenario\ndef mine(rig): ...\n")
+    assert names("panic_stop.py") == ["mine"]
+    assert names("panic_stop") == ["panic_stop"]
+
+
+def test_an_unreadable_file_does_not_hide_the_others(write: Write, one: str) -> None:
+    bad = write("bad.py", "def f(:\n")
+    selection = select((str(bad), f"{one}::one", "missing.py"))
+    assert [item.name for item in selection.scenarios] == ["one"]
+    assert [str(path) for path, _ in selection.unreadable] == ["bad.py", "missing.py"]
+    assert [error.line for _, error in selection.unreadable] == [2, None]
+
+
+@pytest.mark.parametrize(
+    ("argument", "text"),
+    [
+        (
+            "nothing",
+            "scenario 'nothing': expected a file, a folder, or a shipped scenario "
+            "(cruise, low_friction_stop, panic_stop, silent_actuator, stop_and_hold)",
+        ),
+        ("", "scenario '': expected a file, a folder, or a shipped scenario ("),
+        (
+            "one.py::two",
+            "one.py: scenario 'two': expected one of one, other[mu=0.3], other[mu=0.8]",
+        ),
+        ("one.py::other[mu=0.5]", "one.py: scenario 'other[mu=0.5]': expected one of one, "),
+        ("one.py::", "one.py: scenario '': expected one of one, "),
+        ("empty", "empty: scenarios: expected *.py files in the folder"),
+        (".::one", "scenario '.::one': expected FILE.py::NAME, a file before the colons"),
+        ("::one", "scenario '::one': expected FILE.py::NAME, a file before the colons"),
+    ],
+)
+def test_an_argument_that_names_nothing_is_refused(one: str, argument: str, text: str) -> None:
+    Path("empty").mkdir()
+    with pytest.raises(InputError, match=f"^{re.escape(text)}"):
+        select((argument,))
