@@ -66,15 +66,10 @@ def _files(arguments: tuple[str, ...]) -> list[tuple[Path, str | None]]:
                 raise InputError("scenarios", expected="*.py files in the folder", file=place)
             files += [(script, None) for script in scripts]
             continue
-        if not place or _is_bare(path):
+        if not place or (not path.exists() and "/" not in place and path.suffix != ".py"):
             path = _shipped(place)
         files.append((path, name if separator else None))
     return files
-
-
-def _is_bare(path: Path) -> bool:
-    """Whether this is a name and no file, and so may be that of a shipped scenario."""
-    return path.name == str(path) and path.suffix != ".py" and not path.exists()
 
 
 def _scripts_in(folder: Path) -> list[Path]:

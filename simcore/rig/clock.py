@@ -26,7 +26,7 @@ class NodeClock:
         self._due: dict[int, list[NodeHost]] = {}
 
     def call_at(self, deadline_ns: int, host: NodeHost) -> None:
-        """Call `host.tick` at `deadline_ns`."""
+        """Call `host.tick` at `deadline_ns`; it returns when to call it again."""
         due = self._due.get(deadline_ns)
         if due is None:
             self._due[deadline_ns] = [host]
@@ -36,5 +36,13 @@ class NodeClock:
 
     def _fire(self) -> None:
         now_ns = self._scheduler.now_ns
-        for host in self._due.pop(now_ns):
-            host.tick(now_ns)
+        due = self._due
+        for host in due.pop(now_ns):
+            deadline_ns = host.tick(now_ns)
+            if deadline_ns is not None:
+                again = due.get(deadline_ns)
+                if again is None:
+                    due[deadline_ns] = [host]
+                    self._scheduler.post(deadline_ns, _ECU, self._fire)
+                else:
+                    again.append(host)

@@ -32,6 +32,8 @@ class NodeHost:
         "_log",
         "_memory",
         "_name",
+        "_next_deadline_ns",
+        "_on_timer",
         "_scheduler",
         "inputs",
         "node",
@@ -57,6 +59,8 @@ class NodeHost:
         self._log = log
         self._armed_ns: int | None = None
         self._fixed_schedule = False
+        self._on_timer = node.on_timer
+        self._next_deadline_ns = node.next_deadline_ns
         self._memory: dict[str, bytes] = {}
         self._initial_outputs = dict(outputs)
         self.node = node
@@ -127,6 +131,8 @@ class NodeHost:
         self._fixed_schedule = bool(getattr(self.node, "fixed_schedule", False))
         try:
             self.node.start(self, self._scheduler.now_ns)
+            self._on_timer = self.node.on_timer
+            self._next_deadline_ns = self.node.next_deadline_ns
             self._arm()
         except Exception as error:  # whatever a module raises is a finding, not our crash
             self._crashed("start", error)
@@ -164,27 +170,24 @@ class NodeHost:
         except Exception as error:
             self._crashed(f"receive of {frame!r}", error)
 
-    def tick(self, now_ns: int) -> None:
-        """The clock's call at a deadline the node asked for."""
+    def tick(self, now_ns: int) -> int | None:
+        """The clock's call at a deadline the node asked for; returns the next one."""
         if now_ns != self._armed_ns:
-            return  # the node asked for another time meanwhile, or was switched off
-        node = self.node
+            return None  # the node asked for another time meanwhile, or was switched off
         try:
-            node.on_timer(now_ns)
-            deadline_ns = node.next_deadline_ns()
-            if deadline_ns is None or not self.running:
-                self._armed_ns = None
-            else:
-                if deadline_ns <= now_ns:
-                    raise UsageError(
-                        "next_deadline_ns after on_timer",
-                        expected=f"a time after {format_ns(now_ns)}, or None",
-                        got=format_ns(deadline_ns),
-                    )
-                self._armed_ns = deadline_ns
-                self._clock.call_at(deadline_ns, self)
+            self._on_timer(now_ns)
+            deadline_ns = self._next_deadline_ns()
+            if deadline_ns is not None and deadline_ns <= now_ns:
+                raise UsageError(
+                    "next_deadline_ns after on_timer",
+                    expected=f"a time after {format_ns(now_ns)}, or None",
+                    got=format_ns(deadline_ns),
+                )
         except Exception as error:
             self._crashed("on_timer", error)
+            return None
+        self._armed_ns = deadline_ns = deadline_ns if self.running else None
+        return deadline_ns
 
     def _arm(self) -> None:
         """Schedule the node's next deadline; one in the past is due now."""

@@ -106,7 +106,7 @@ def survivors(contenders: Sequence[Frame]) -> list[int]:
 
 def expected_records(requests: list[Sent], names: Sequence[str], timing: BitTiming) -> list[Sent]:
     """Frames in order with sender and SOF, by the reference."""
-    waiting = {name: [] for name in names}  # type: dict[str, list[Sent]]
+    waiting: dict[str, list[Sent]] = {name: [] for name in names}
     for request in sorted(requests, key=lambda request: request[2]):
         waiting[request[0]].append(request)
     out: list[Sent] = []
@@ -190,13 +190,16 @@ def test_a_start_of_many_controllers_is_won_by_the_survivor_of_wired_and(
     net = Net(FD, names)
     for name, frame in zip(names, frames, strict=True):
         net.send_at(0, name, frame)
-    first = net.run()[0]
+    net.run(until_ns=0)  # the first frame is on the wire, the counters tell who sends it
     left = survivors(frames)
-    assert (first.sender, first.frame) == (names[left[0]], frames[left[0]])
-    lost = [net[name].arbitration_lost_count > 0 for name in names]
-    assert [index for index, each in enumerate(lost) if not each] == [
-        index for index in range(len(frames)) if index in left and index == left[0]
-    ] or len(left) > 1
+    winner = left[0]
+    sending = [index for index in left if frames[index] == frames[winner]]
+    indexes = range(len(frames))
+    assert [i for i in indexes if net[names[i]].transmitted_count] == sending
+    assert [i for i in indexes if not net[names[i]].arbitration_lost_count] == left
+    collided = len(left) > len(sending)
+    assert len(net.bus.collisions) == collided
+    assert net.run()[0].frame == frames[winner]
 
 
 # ---- published rows of arbitration without errors ----

@@ -156,6 +156,17 @@ def a(rig: Rig) -> None:
 QUICK_B = QUICK_A.replace("def a", "def b")
 
 
+@pytest.mark.parametrize("columns", ["40", "200"])
+def test_a_narrow_console_folds_and_cuts_nothing(
+    simcore: Simcore, fails: Path, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    ended = simcore("run", fails)
+    assert "…" not in ended.out
+    assert "  replay: simcore run fails.py::fails --seed 0" in ended.lines
+    assert re.fullmatch("digest [0-9a-f]{32}", ended.lines[-1])
+
+
 # ---- report and logs ----
 
 
@@ -425,12 +436,16 @@ def test_an_unreadable_scenario_file_is_exit_3_and_the_others_run(
     assert verdicts("out") == {"bad": "error", "quick": "passed"}
 
 
-def test_a_file_that_does_not_exist_is_named_without_a_traceback(simcore: Simcore) -> None:
-    ended = simcore("run", "none/missing.py")
+@pytest.mark.parametrize("name", ["none/missing.py", "./missing", "missing.py"])
+def test_a_file_that_does_not_exist_is_named_without_a_traceback(
+    simcore: Simcore, name: str
+) -> None:
+    ended = simcore("run", name)
     assert ended.code == 3
-    assert (
-        "  ERROR  none/missing.py: scenario file: expected a Python file, got no such file"
-    ) in ended.lines
+    error = (
+        f"  ERROR  {name.removeprefix('./')}: scenario file: expected a Python file, got no such"
+    )
+    assert f"{error} file" in ended.lines
     assert "Traceback" not in ended.out + ended.err
     assert re.fullmatch("digest [0-9a-f]{32}", ended.lines[-1])
 

@@ -46,8 +46,8 @@ def test_time_that_stands_still_for_the_whole_stretch_raises_where_it_loops(alar
     for _ in range(4):
         alarm.ring()
     text = (
-        r"^virtual time has stood at 5 ms for 30 s of real time in ring \(\S+/test_stuck\.py:\d+\); "
-        r"a loop lets time pass by run_for or run_until$"
+        r"^virtual time has stood at 5 ms for 30 s of real time in ring "
+        r"\(\S+/test_stuck\.py:\d+\); a loop lets time pass by run_for or run_until$"
     )
     with pytest.raises(StuckError, match=text):
         alarm.ring()

@@ -1,4 +1,4 @@
-"""Every shipped scenario passes, and passes the same way twice in one process."""
+"""Every shipped scenario passes, and leaves the same digest twice in one process."""
 
 from __future__ import annotations
 
@@ -6,3 +6,46 @@ import pytest
 
 from simcore.resources import scenario_path
 from simcore.rig import Scenario, Verdict, load_scenarios, run_scenario
+
+FOLDER = scenario_path("panic_stop.py").parent
+SHIPPED = [item for path in sorted(FOLDER.glob("*.py")) for item in load_scenarios(path)]
+
+
+def test_the_shipped_scenarios_are_these() -> None:
+    assert [item.name for item in SHIPPED] == [
+        "cruise",
+        "low_friction_stop[mu=0.3]",
+        "low_friction_stop[mu=0.8]",
+        "panic_stop",
+        "silent_actuator[corner=FL]",
+        "silent_actuator[corner=FR]",
+        "silent_actuator[corner=RL]",
+        "silent_actuator[corner=RR]",
+        "stop_and_hold",
+    ]
+
+
+def test_each_has_a_title_and_names_what_it_verifies() -> None:
+    wanted = {
+        "cruise": {"BRK-003", "COM-001", "SAF-001"},
+        "low_friction_stop": {"BRK-006"},
+        "panic_stop": {"BRK-001", "BRK-002", "BRK-004", "BRK-005"},
+        "silent_actuator": {"SAF-001", "DEG-001"},
+        "stop_and_hold": {"BRK-008"},
+    }
+    for item in SHIPPED:
+        assert item.title.endswith(".")
+        assert wanted[item.name.partition("[")[0]] <= set(item.requirements)
+
+
+@pytest.mark.parametrize("item", SHIPPED, ids=[item.name for item in SHIPPED])
+def test_it_passes_and_a_second_run_in_this_process_has_the_same_digest(item: Scenario) -> None:
+    first = run_scenario(item, seed=1)
+    failed = [check for check in first.checks if not check.passed]
+    assert (first.error, failed, first.findings, first.unjudged) == (None, [], (), ())
+    assert first.verdict is Verdict.PASSED
+    judged = {check.requirement for check in first.checks}
+    assert {"COM-001", "COM-LOAD", "BRK-003"} <= judged
+    second = run_scenario(item, seed=1)
+    assert second.digest == first.digest
+    assert (second.duration_ns, second.checks) == (first.duration_ns, first.checks)

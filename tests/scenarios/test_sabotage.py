@@ -1,0 +1,316 @@
+"""Each shipped scenario fails honestly: one thing is broken, and the right requirements fail.
+
+The sets are exact: a sabotage must fail what it breaks and nothing that is not its consequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from simcore.bus import Frame
+from simcore.ecu import Cdc, Emb, Port
+from simcore.ecu.cdc import CdcParameters, application
+from simcore.ecu.cdc.actuators import Actuators
+from simcore.ecu.cdc.hold import StandstillHold
+from simcore.ecu.cdc.slip_control import SlipController
+from simcore.network import Database
+from simcore.resources import scenario_path
+from simcore.rig import Rig, Scenario, ScenarioResult, Verdict, load_scenarios, run_scenario
+from simcore.units import s
+
+EMBS = ("EMB_FL", "EMB_FR", "EMB_RL", "EMB_RR")
+Shipped = Callable[[str], Scenario]
+
+
+def shipped(name: str) -> Scenario:
+    file = scenario_path(f"{name.partition('[')[0]}.py")
+    return next(item for item in load_scenarios(file) if item.name == name)
+
+
+def failed(result: ScenarioResult) -> set[str]:
+    """Requirements that failed; the run itself went to its end."""
+    assert result.error is None, result.error_detail
+    assert result.findings == ()
+    verdict = Verdict.FAILED if any(not check.passed for check in result.checks) else None
+    assert result.verdict is (verdict or Verdict.PASSED)
+    return {check.requirement for check in result.checks if not check.passed}
+
+
+def failed_texts(result: ScenarioResult, requirement: str) -> list[str]:
+    return [
+        check.text
+        for check in result.checks
+        if check.requirement == requirement and not check.passed
+    ]
+
+
+class Shortened:
+    """Cuts a scenario's long waits: what happens in a minute happens in two seconds."""
+
+    def __init__(self, rig: Rig, limit_ns: int) -> None:
+        self.rig, self.limit_ns = rig, limit_ns
+
+    def __call__(self, duration_ns: int) -> None:
+        Rig.run_for(self.rig, min(duration_ns, self.limit_ns))
+
+
+# -- actuators ----------------------------------------------------------------------------------------
+
+
+class DeafEmb(Emb):
+    """Never hears a command."""
+
+    def receive(self, frame: Frame, now_ns: int) -> None:
+        if frame.arbitration_id not in (0x060, 0x064):
+            super().receive(frame, now_ns)
+
+
+def test_actuators_that_ignore_commands_do_not_stop_the_car() -> None:
+    def sabotage(rig: Rig) -> None:
+        for name in EMBS:
+            rig.replace(name, DeafEmb(name, rig.database))
+
+    result = run_scenario(shipped("panic_stop"), on_rig=sabotage)
+    assert failed(result) == {"BRK-001", "BRK-002", "BRK-005"}
+    assert failed_texts(result, "BRK-001") == ["came to a stop", "stopping distance", "MFDD"]
+
+
+def test_one_actuator_that_ignores_commands_still_fails_response_and_accuracy() -> None:
+    result = run_scenario(
+        shipped("panic_stop"), on_rig=lambda rig: rig.replace("EMB_FL", DeafEmb("EMB_FL", rig.database))
+    )
+    assert failed(result) == {"BRK-002", "BRK-005"}
+
+
+class Ratchet:
+    """A port whose parking lock closes as soon as the brake is on."""
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+    def write(self, pin: str, value_ratio: float) -> None:
+        if pin == "motor_current_a":
+            self._port.write(pin, value_ratio)
+            if self._port.read("clamp_force_n") > 5_000.0:
+                self._port.write("park_lock_state", 1.0)
+
+
+class NeverReleasingEmb(Emb):
+    """Clamps as commanded and never lets go."""
+
+    def start(self, port: Port, now_ns: int) -> None:
+        super().start(Ratchet(port), now_ns)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["EMB_FR", "EMB_RL"])
+def test_an_actuator_that_never_releases_fails_the_release(name: str) -> None:
+    result = run_scenario(
+        shipped("panic_stop"),
+        on_rig=lambda rig: rig.replace(name, NeverReleasingEmb(name, rig.database)),
+    )
+    # Unrequested force is what a brake that stays on is; slip control cannot relieve that wheel.
+    assert failed(result) - {"BRK-005"} == {"BRK-004", "BRK-003"}
+
+
+class WeakEmb(Emb):
+    """Delivers 8 % less than commanded: its force sensor reads too much."""
+
+    def start(self, port: Port, now_ns: int) -> None:
+        super().start(Boasting(port), now_ns)  # type: ignore[arg-type]
+
+
+class Boasting:
+    def __init__(self, port: Port) -> None:
+        self._port = port
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+    @property
+    def inputs(self) -> dict[str, float]:
+        pins = dict(self._port.inputs)
+        pins["clamp_force_n"] *= 1.08
+        return pins
+
+
+def test_an_actuator_8_percent_off_fails_the_accuracy_alone() -> None:
+    result = run_scenario(
+        shipped("panic_stop"), on_rig=lambda rig: rig.replace("EMB_FL", WeakEmb("EMB_FL", rig.database))
+    )
+    assert failed(result) == {"BRK-005"}
+
+
+# -- domain controller ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("corner", ["FL", "RR"])
+def test_without_redistribution_the_deceleration_does_not_come_back(
+    corner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distribute = application.distribute
+
+    def as_if_all_were_there(decel_mps2: float, **values: Any) -> list[float]:
+        return distribute(decel_mps2, **{**values, "available": [True] * 4})
+
+    monkeypatch.setattr(application, "distribute", as_if_all_were_there)
+    result = run_scenario(shipped(f"silent_actuator[corner={corner}]"))
+    # A lost rear brake is less than 10 % of a panic stop: there DEG-001 may well hold.
+    assert failed(result) - {"DEG-001"} == {"SAF-001"}
+    (text,) = failed_texts(result, "SAF-001")
+    assert "90 %" in text
+    if corner == "FL":
+        assert "DEG-001" in failed(result)
+
+
+def test_silence_that_is_never_detected_is_neither_reported_nor_redistributed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    update = Actuators.update
+    monkeypatch.setattr(
+        Actuators, "update", lambda self, now_ns, *, starting: update(self, now_ns, starting=True)
+    )
+    result = run_scenario(shipped("silent_actuator[corner=FL]"))
+    assert {"SAF-001"} <= failed(result) <= {"SAF-001", "DEG-001"}
+    assert len(failed_texts(result, "SAF-001")) == 2
+
+
+def test_a_warning_without_a_lamp_is_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    class DarkCdc(Cdc):
+        def _pack_status(self, now_ns: int) -> bytes:
+            message = self.database.message("CDC_BrkSt")
+            values = message.codec.decode(super()._pack_status(now_ns))
+            return message.codec.encode({**values, "CDC_LampRed": 0})
+
+    result = run_scenario(
+        shipped("silent_actuator[corner=RL]"),
+        on_rig=lambda rig: rig.replace("CDC", DarkCdc("CDC", rig.database)),
+    )
+    assert failed(result) == {"DEG-001"}
+
+
+@pytest.mark.parametrize("mu", ["0.3", "0.8"])
+def test_without_slip_control_the_wheels_lock(mu: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = SlipController.step
+
+    def let_all_pass(self: SlipController, force_demand_n: Any, *rest: Any) -> list[float]:
+        step(self, force_demand_n, *rest)
+        self.active[:] = [False] * 4
+        return list(force_demand_n)
+
+    monkeypatch.setattr(SlipController, "step", let_all_pass)
+    result = run_scenario(shipped(f"low_friction_stop[mu={mu}]"))
+    assert failed(result) == {"BRK-006"}
+    assert "longest lock of a wheel above 15 km/h" in failed_texts(result, "BRK-006")
+
+
+def test_without_the_hold_function_the_car_rolls_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(StandstillHold, "step", lambda self, now_ns, **seen: 0.0)
+
+    def shorten(rig: Rig) -> None:
+        rig.run_for = Shortened(rig, s(1) // 10)  # type: ignore[method-assign]
+
+    result = run_scenario(shipped("stop_and_hold"), on_rig=shorten)
+    assert failed(result) == {"BRK-008"}
+    assert failed_texts(result, "BRK-008") == ["roll-back over 60 s with the pedal released"]
+
+
+def quiet_cruise(rig: Rig) -> None:
+    rig.run_for = Shortened(rig, s(2))  # type: ignore[method-assign]
+
+
+def test_the_shortened_cruise_passes_unsabotaged() -> None:
+    assert failed(run_scenario(shipped("cruise"), on_rig=quiet_cruise)) == set()
+
+
+def test_trigger_happy_detection_is_a_false_alarm() -> None:
+    def sabotage(rig: Rig) -> None:
+        quiet_cruise(rig)
+        eager = CdcParameters(excess_n=-1.0, excess_for_ns=0)
+        rig.replace("CDC", Cdc("CDC", rig.database, eager))
+
+    result = run_scenario(shipped("cruise"), on_rig=sabotage)
+    assert failed(result) == {"SAF-001"}
+
+
+def test_a_brake_that_drags_while_cruising_is_unrequested_force() -> None:
+    class DraggingEmb(Emb):
+        """Adds 2 kN to whatever is asked of it."""
+
+        def configure(self, now_ns: int) -> None:
+            super().configure(now_ns)
+            self.application._requested_n = lambda command, now: 2_000.0  # type: ignore[method-assign]
+
+    def sabotage(rig: Rig) -> None:
+        quiet_cruise(rig)
+        rig.replace("EMB_RR", DraggingEmb("EMB_RR", rig.database))
+
+    assert failed(run_scenario(shipped("cruise"), on_rig=sabotage)) == {"BRK-003"}
+
+
+# -- network ----------------------------------------------------------------------------------------
+
+
+def altered(old: str, new: str) -> Database:
+    """The reference interface with one line of the DBC changed."""
+    text = Database.reference()._text
+    assert text.count(old) == 1
+    return Database.from_text(text.replace(old, new), name="altered.dbc")
+
+
+@pytest.mark.parametrize("cycle_ms", [4, 6])
+def test_a_wrong_cycle_time_in_the_database_of_one_node_fails_com_001(cycle_ms: int) -> None:
+    wrong = altered(
+        'BA_ "GenMsgCycleTime" BO_ 128 5;', f'BA_ "GenMsgCycleTime" BO_ 128 {cycle_ms};'
+    )
+
+    def sabotage(rig: Rig) -> None:
+        quiet_cruise(rig)
+        rig.replace("EMB_FL", Emb("EMB_FL", wrong))
+
+    result = run_scenario(shipped("cruise"), on_rig=sabotage)
+    assert failed(result) == {"COM-001"}
+    (text,) = failed_texts(result, "COM-001")
+    assert "EMB_FL_St1" in text
+
+
+def test_a_wrong_data_id_makes_the_actuator_silent_to_everyone_else() -> None:
+    wrong = altered('BA_ "E2EDataId" BO_ 128 16512;', 'BA_ "E2EDataId" BO_ 128 16513;')
+
+    def sabotage(rig: Rig) -> None:
+        quiet_cruise(rig)
+        rig.replace("EMB_FL", Emb("EMB_FL", wrong))
+
+    result = run_scenario(shipped("cruise"), on_rig=sabotage)
+    assert failed(result) == {"SAF-001"}
+    assert "EMB_FL lost" in failed_texts(result, "SAF-001")[0]
+
+
+def test_a_node_that_was_taken_away_is_missed() -> None:
+    class Nothing:
+        """Implements `Node` and does nothing."""
+
+        def start(self, port: Port, now_ns: int) -> None:
+            port.accept([])
+
+        def receive(self, frame: Frame, now_ns: int) -> None:
+            raise AssertionError("asked for no frames")
+
+        def on_timer(self, now_ns: int) -> None:
+            raise AssertionError("asked for no deadline")
+
+        def next_deadline_ns(self) -> int | None:
+            return None
+
+    def sabotage(rig: Rig) -> None:
+        quiet_cruise(rig)
+        rig.replace("PDM", Nothing())
+
+    result = run_scenario(shipped("cruise"), on_rig=sabotage)
+    assert failed(result) == {"COM-001"}
+    assert "missing: PDM_Supply" in failed_texts(result, "COM-001")[0]

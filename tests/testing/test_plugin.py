@@ -1,0 +1,306 @@
+"""The pytest plugin, seen from projects that use it and from one that does not.
+
+Inner runs are processes of their own: a user's pytest, started as a user starts it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SCENARIO = """
+from simcore import Rig, ms, scenario
+
+@scenario(requirements=["BRK-003"])
+def holds(rig: Rig) -> None:
+    rig.run_for(ms(5))
+    rig.check("BRK-003", True)
+
+@scenario(requirements=["BRK-006"], cases=[{"mu": 0.3}, {"mu": 0.8}])
+def grips(rig: Rig, mu: float) -> None:
+    rig.vehicle.set_friction(mu)
+    rig.run_for(ms(5))
+    rig.check("BRK-006", mu > 0.5, measured=mu, limit="> 0.5", text="grip")
+
+@scenario(requirements=["DEG-001"])
+def forgets(rig: Rig) -> None:
+    rig.run_for(ms(5))
+
+@scenario
+def raises(rig: Rig) -> None:
+    rig.run_for(ms(5))
+    {}["nothing"]
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    code: int
+    out: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """`{"passed": 1, "failed": 2}` from the last line."""
+        return {word: int(count) for count, word in re.findall(r"(\d+) (\w+)", self.lines[-1][:60])}
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Writes `files` and runs pytest on `arguments` among them, in a folder of its own."""
+
+    def _run(*arguments: str, **files: str) -> Ran:
+        for stem, text in files.items():
+            (tmp_path / f"{stem}.py").write_text(dedent(text), encoding="utf-8")
+        plugin = [] if _is_installed() else ["-p", "simcore.testing.plugin"]
+        ran = subprocess.run(
+            [
+                *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+                *("-c", "/dev/null", f"--rootdir={tmp_path}", *plugin, *arguments),
+            ],
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(REPOSITORY), "PATH": "", "COLUMNS": "200"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        return Ran(code=ran.returncode, out=ran.stdout)
+
+    return _run
+
+
+def _is_installed() -> bool:
+    """Whether an entry point loads the plugin already."""
+    return any(point.name == "simcore" for point in entry_points(group="pytest11"))
+
+
+# ---- the rig fixture ----
+
+
+def test_the_fixture_gives_a_fresh_rig_to_every_test(run: Run) -> None:
+    ran = run(
+        test_rig="""
+        from simcore import Rig, ms
+
+        seen = []
+
+        def test_one(rig):
+            assert type(rig) is Rig
+            rig.run_for(ms(3))
+            assert rig.check("BRK-003", True)
+            seen.append(rig)
+
+        def test_two(rig):
+            assert rig.now_ns == 0
+            assert rig is not seen[0]
+        """
+    )
+    assert (ran.code, ran.outcomes) == (0, {"passed": 2}), ran.out
+
+
+def test_a_failed_check_fails_a_test_that_asserts_nothing(run: Run) -> None:
+    ran = run(
+        test_rig="""
+        def test_quiet(rig):
+            rig.check("BRK-001", False, measured=81.7, limit="<= 70 m", text="stopping distance")
+            rig.check("BRK-002", True, text="not in the message")
+        """
+    )
+    assert ran.code == 1
+    assert "rig: BRK-001: stopping distance 81.7 m, limit <= 70 m" in ran.lines
+    assert "not in the message" not in ran.out.partition("= short test summary info =")[2]
+
+
+def test_a_finding_fails_a_test_that_asserts_nothing(run: Run) -> None:
+    ran = run(
+        test_rig="""
+        from simcore import ms
+
+        class Broken:
+            def start(self, port, now_ns): ...
+            def receive(self, frame, now_ns):
+                raise ZeroDivisionError("division by zero")
+            def on_timer(self, now_ns): ...
+            def next_deadline_ns(self): return None
+
+        def test_quiet(rig):
+            rig.replace("EMB_FL", Broken())
+            rig.run_for(ms(5))
+        """
+    )
+    assert ran.code == 1
+    assert re.search(
+        r"^rig: EMB_FL: receive of Frame\(0x060, .* raised ZeroDivisionError: division by zero; "
+        r"the node is switched off$",
+        ran.out,
+        re.MULTILINE,
+    )
+
+
+def test_the_seed_of_the_command_line_reaches_the_fixture(run: Run) -> None:
+    test = "def test_seed(rig):\n    assert rig.seed == {}\n"
+    assert run(test_default=test.format(0)).code == 0
+    assert run("--simcore-seed", "42", "test_given.py", test_given=test.format(42)).code == 0
+    assert run("--simcore-seed", "43", "test_given.py").code == 1
+
+
+def test_a_fixture_of_that_name_in_the_project_wins(run: Run) -> None:
+    ran = run(
+        test_own="""
+        import sys
+        import pytest
+
+        @pytest.fixture
+        def rig():
+            return "an oil rig"
+
+        def test_own(rig):
+            assert rig == "an oil rig"
+            assert "simcore.rig" not in sys.modules
+        """
+    )
+    assert (ran.code, ran.outcomes) == (0, {"passed": 1}), ran.out
+
+
+# ---- scenario files ----
+
+
+def test_a_scenario_file_named_on_the_command_line_is_one_test_per_case(run: Run) -> None:
+    ran = run("drive.py", "--collect-only", drive=SCENARIO)
+    assert ran.code == 0
+    assert ran.lines[:5] == [
+        "drive.py::holds",
+        "drive.py::grips[mu=0.3]",
+        "drive.py::grips[mu=0.8]",
+        "drive.py::forgets",
+        "drive.py::raises",
+    ]
+
+
+def test_a_scenario_file_that_is_not_named_is_left_alone(run: Run) -> None:
+    ran = run(drive=SCENARIO, test_other="def test_other(): ...")
+    assert (ran.code, ran.outcomes) == (0, {"passed": 1}), ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "outcomes"),
+    [
+        (["drive.py::holds"], {"passed": 1}),
+        (["drive.py::grips[mu=0.8]"], {"passed": 1}),
+        (["drive.py::grips"], {"failed": 1, "passed": 1}),
+        (["drive.py", "-k", "holds or forgets"], {"failed": 1, "passed": 1, "deselected": 3}),
+        (["drive.py"], {"failed": 3, "passed": 2}),
+    ],
+)
+def test_scenarios_are_selected_as_tests_are(
+    run: Run, arguments: list[str], outcomes: dict[str, int]
+) -> None:
+    assert run(*arguments, drive=SCENARIO).outcomes == outcomes
+
+
+def test_a_failure_shows_checks_digest_and_the_command_that_replays_it(
+    run: Run, tmp_path: Path
+) -> None:
+    ran = run("drive.py::grips[mu=0.3]", "--simcore-seed", "9", drive=SCENARIO)
+    assert ran.code == 1
+    lines = ran.lines
+    start = lines.index("scenario grips[mu=0.3]: failed")
+    assert lines[start + 1] == "  FAILED  BRK-006  grip: 0.3 (limit > 0.5)"
+    assert any(re.match("  passed  BRK-003  .*0 N", line) for line in lines[start:])
+    (digest,) = [line for line in lines if line.startswith("digest ")]
+    (replay,) = [line for line in lines if line.startswith("replay: ")]
+    program, *arguments = shlex.split(replay.removeprefix("replay: "))
+    assert program == "simcore"
+    assert arguments[-2:] == ["--seed", "9"]
+
+    door = "from simcore.cli.main import main; main()"
+    replayed = subprocess.run(
+        [sys.executable, "-c", door, *arguments],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(REPOSITORY), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert replayed.returncode == 1
+    assert replayed.stdout.splitlines()[-1] == digest
+
+
+def test_what_a_scenario_raised_is_shown_with_its_line(run: Run, tmp_path: Path) -> None:
+    lines = run("drive.py::raises", drive=SCENARIO).lines
+    assert "scenario raises: error" in lines
+    assert f"{tmp_path / 'drive.py'}:22: KeyError: 'nothing'" in lines
+    assert '    {}["nothing"]' in lines
+
+
+def test_a_requirement_never_checked_fails_and_is_named(run: Run) -> None:
+    ran = run("drive.py::forgets", drive=SCENARIO)
+    assert ran.code == 1
+    assert "  FAILED  DEG-001  named but never checked" in ran.lines
+
+
+def test_digest_and_requirements_travel_to_the_junit_report(run: Run, tmp_path: Path) -> None:
+    run("drive.py::holds", "--junitxml", "out.xml", drive=SCENARIO)
+    text = (tmp_path / "out.xml").read_text(encoding="utf-8")
+    assert re.search('<property name="digest" value="[0-9a-f]{32}" ?/>', text)
+    assert re.search('<property name="requirements" value="BRK-003" ?/>', text)
+
+
+def test_two_workers_collect_and_run_the_same(run: Run) -> None:
+    pytest.importorskip("xdist", reason="pytest-xdist is not installed")
+    ran = run("drive.py", "-n", "2", drive=SCENARIO)
+    assert ran.outcomes == {"failed": 3, "passed": 2}, ran.out
+    assert sum(line.startswith("replay: ") for line in ran.lines) == 3
+
+
+# ---- what it costs ----
+
+
+def test_a_project_without_simulation_pays_nothing(run: Run) -> None:
+    ran = run(
+        test_plain="""
+        import sys
+
+        def test_plain():
+            loaded = {name.partition(".")[0] for name in sys.modules}
+            assert loaded.isdisjoint({"cantools", "numpy", "can", "plotly", "rich"})
+            rooms = {name for name in sys.modules if name.startswith("simcore.")}
+            assert rooms <= {"simcore.testing", "simcore.testing.plugin", "simcore.version"}
+            assert "simcore.testing.plugin" in rooms
+        """
+    )
+    assert (ran.code, ran.outcomes) == (0, {"passed": 1}), ran.out
+
+
+def test_the_option_is_explained_in_the_help(run: Run) -> None:
+    text = run("--help").out
+    assert re.search(
+        r"simcore:\n +--simcore-seed=SEED +seed of the random streams of scenarios and of the rig "
+        r"fixture \(default 0\)",
+        text,
+    )
+
+
+def test_a_seed_that_is_no_number_is_usage(run: Run) -> None:
+    ran = run("--simcore-seed", "x")
+    assert ran.code == 4
+    assert "argument --simcore-seed: invalid int value: 'x'" in ran.out
