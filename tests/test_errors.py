@@ -69,5 +69,5 @@ def test_a_copied_error_keeps_its_text_and_its_attributes(how: str, error: Simco
 
 
 def test_callers_may_catch_a_broken_contract_as_a_value_error() -> None:
-    with pytest.raises(ValueError, match="^speed: expected more than 0, got 0$"):
+    with pytest.raises(ValueError, match=r"^speed: expected more than 0, got 0$"):
         raise UsageError("speed", expected="more than 0", got=0)

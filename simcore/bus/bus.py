@@ -148,18 +148,41 @@ class Bus:
         return (self.busy_ns - still_to_come_ns) / now_ns
 
     def _start_frame(self) -> None:
-        contenders = self.contenders
-        if not contenders:  # everything that waited was aborted
+        """Start of frame is due. Goes on, frame after frame, as long as nothing else happens."""
+        scheduler = self.scheduler
+        while self.contenders:
+            valid_ns = self._transmit()
+            if not scheduler.advance_to(valid_ns):
+                scheduler.post(valid_ns, _BUS, self._complete)
+                return
+            self._deliver()
+            if not self.contenders or not scheduler.advance_to(self._ready_ns):
+                break
+        self._idle_or_wait()
+
+    def _complete(self) -> None:
+        """The frame on the wire is valid for its receivers."""
+        self._deliver()
+        self._idle_or_wait()
+
+    def _idle_or_wait(self) -> None:
+        """After a frame: wait for the end of the intermission, or for a request."""
+        if self.contenders:
+            ready_ns = max(self._ready_ns, self.scheduler.now_ns)
+            self.scheduler.post(ready_ns, _ARBITRATION, self._start_frame)
+        else:
             self.armed = False
-            return
+
+    def _transmit(self) -> int:
+        """Arbitrate and put the winner's frame on the wire; when it is valid for receivers."""
+        contenders = self.contenders
         winner = contenders[0] if len(contenders) == 1 else self._arbitrate()
         queue = winner.queue
         _, _, request_ns, frame = heappop(queue)
         if not queue:
             contenders.remove(winner)
         winner.transmitted_count += 1
-        scheduler = self.scheduler
-        sof_ns = scheduler.now_ns
+        sof_ns = self.scheduler.now_ns
         nominal_bits, data_bits = bit_counts(frame, iso=self._iso)
         whole = self._whole_bit_ns
         if whole is not None:
@@ -179,9 +202,10 @@ class Bus:
         self._current = _new_record(
             BusRecord, (sof_ns, eof_ns, self.name, frame, winner.name, request_ns)
         )
-        scheduler.post(valid_ns, _BUS, self._complete)
+        return valid_ns
 
-    def _complete(self) -> None:
+    def _deliver(self) -> None:
+        """Record the frame and hand it to everyone who listens."""
         record = self._current
         assert record is not None
         self._current = None
@@ -196,10 +220,6 @@ class Bus:
         route.count += 1
         for receive in route.receives:
             receive(frame)
-        if self.contenders:
-            self.scheduler.post(self._ready_ns, _ARBITRATION, self._start_frame)
-        else:
-            self.armed = False
 
     def _without_twins(self, route: _Route) -> _Route:
         """A route for one frame, past those who sent it themselves; counted at once."""

@@ -74,13 +74,14 @@ class Timer:
 class Scheduler:
     """The event queue and the only clock of a run. `now_ns` is read-only to everyone else."""
 
-    __slots__ = ("_heap", "_sequence", "event_count", "now_ns")
+    __slots__ = ("_end_ns", "_heap", "_sequence", "event_count", "now_ns")
 
     def __init__(self) -> None:
         self.now_ns = 0
         self.event_count = 0
         self._heap: list[tuple[int, int, int, Callback]] = []
         self._sequence = 0
+        self._end_ns = -1
 
     def post(self, time_ns: int, priority: int, callback: Callback) -> None:
         """Call `callback` at `time_ns`; cannot be taken back (see `timer`).
@@ -103,6 +104,19 @@ class Scheduler:
         self.post(time_ns, priority, timer._fire)
         return timer
 
+    def advance_to(self, time_ns: int) -> bool:
+        """Make `time_ns` now, if the run goes that far and nothing else is scheduled before or then.
+
+        For a component that would schedule itself next and be called next anyway: the order of
+        events is the same, the queue is spared. Returns False, and changes nothing, otherwise.
+        """
+        heap = self._heap
+        if time_ns > self._end_ns or (heap and heap[0][0] <= time_ns):
+            return False
+        self.now_ns = time_ns
+        self.event_count += 1
+        return True
+
     def next_event_ns(self) -> int | None:
         """Time of the earliest event, `None` where the queue is empty."""
         return self._heap[0][0] if self._heap else None
@@ -119,6 +133,7 @@ class Scheduler:
         now_ns = self.now_ns
         same_instant = 0
         count = 0
+        self._end_ns = end_ns
         try:
             while heap and heap[0][0] <= end_ns:
                 time_ns, _, _, callback = heappop(heap)
@@ -131,6 +146,7 @@ class Scheduler:
                 callback()
         finally:
             self.event_count += count
+            self._end_ns = -1
         self.now_ns = end_ns
 
     def run_until(self, predicate: Callable[[], bool], end_ns: int) -> bool:

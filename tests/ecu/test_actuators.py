@@ -79,7 +79,7 @@ class Watch:
         self.receptions[corner].receive(self.senders[corner].protect(data), self.now_ns)
 
     def detection_ms(self, index: int, limit: int = 60) -> int | None:
-        """Milliseconds until actuator `index` counts as lost, `None` for not within `limit` cycles."""
+        """Milliseconds until actuator `index` is lost, `None` for not within `limit` cycles."""
         for count in range(1, limit + 1):
             if self.run(1)[-1][index]:
                 return 5 * count
@@ -181,7 +181,7 @@ def test_a_rejecting_echo_during_start_up_is_normal() -> None:
     assert watch.actuators.lost == (False,) * 4
 
 
-# -- force does not follow --------------------------------------------------------------------------
+# -- force does not follow -----------------------------------------------------------------------
 
 
 def test_less_than_half_the_commanded_force_for_150_ms_is_a_fault(watch: Watch) -> None:

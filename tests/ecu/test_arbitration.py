@@ -68,9 +68,7 @@ class Pedal(Input):
 class Assistance(Input):
     def __init__(self) -> None:
         super().__init__("ADAS_LongReq")
-        self.input = AssistanceInput(
-            DATABASE, self.reception, CdcParameters(), period_s=0.005
-        )
+        self.input = AssistanceInput(DATABASE, self.reception, CdcParameters(), period_s=0.005)
         self.say(10, ADAS_AebActv="Inactive")
 
     def update(self, after_ns: int = 0) -> AssistanceInput:
@@ -79,7 +77,7 @@ class Assistance(Input):
         return self.input
 
 
-# -- pedal --------------------------------------------------------------------------------------------
+# -- pedal ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -168,7 +166,7 @@ def test_while_the_controller_starts_the_pedal_is_not_reported_degraded() -> Non
     assert not pedal.input.degraded
 
 
-# -- assistance -----------------------------------------------------------------------------------
+# -- assistance ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -204,7 +202,12 @@ def test_a_lost_message_ramps_cruise_control_out_at_3_mps3() -> None:
 
 @pytest.mark.parametrize(
     ("request_text", "requests", "releases"),
-    [("None", False, False), ("Hold", True, False), ("Release", False, True), ("SNA", False, False)],
+    [
+        ("None", False, False),
+        ("Hold", True, False),
+        ("Release", False, True),
+        ("SNA", False, False),
+    ],
 )
 def test_hold_requests_of_the_assistance(request_text: str, requests: bool, releases: bool) -> None:
     assistance = Assistance()
@@ -215,7 +218,7 @@ def test_hold_requests_of_the_assistance(request_text: str, requests: bool, rele
     assert (found.requests_hold, found.releases_hold) == (False, False)
 
 
-# -- arbitration ------------------------------------------------------------------------------------
+# -- arbitration ---------------------------------------------------------------------------------
 
 SOURCES = (RequestSource.DRIVER, RequestSource.AEB, RequestSource.ACC, RequestSource.HOLD)
 

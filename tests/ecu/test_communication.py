@@ -232,9 +232,11 @@ def test_a_jump_of_the_counter_costs_the_frames_until_it_is_in_sequence_again() 
 
 
 def unprotected_reception() -> Reception:
-    text = Database.reference()._text.replace(
-        'BA_ "E2EProfile" BO_ 160 1;\n', ""
-    ).replace('BA_ "E2EDataId" BO_ 160 16544;\n', "")
+    text = (
+        Database.reference()
+        ._text.replace('BA_ "E2EProfile" BO_ 160 1;\n', "")
+        .replace('BA_ "E2EDataId" BO_ 160 16544;\n', "")
+    )
     message = Database.from_text(text, name="unprotected.dbc").message("BPS_Pedal")
     assert message.e2e is None
     return Reception(message)
@@ -259,9 +261,7 @@ def test_an_unprotected_message_of_wrong_length_is_rejected() -> None:
 
 
 def test_a_message_without_cycle_never_times_out_and_misses_nothing() -> None:
-    text = Database.reference()._text.replace(
-        'BA_ "GenMsgCycleTime" BO_ 160 5;\n', ""
-    )
+    text = Database.reference()._text.replace('BA_ "GenMsgCycleTime" BO_ 160 5;\n', "")
     message = Database.from_text(text, name="event.dbc").message("BPS_Pedal")
     assert message.cycle_time_ns is None and message.e2e is not None
     reception = Reception(message)
@@ -308,7 +308,7 @@ def test_whatever_arrives_the_data_is_always_that_of_a_good_frame(
             assert talk.now_ns - talk.reception.updated_ns <= 3 * CYCLE_NS
 
 
-# -- transmission -----------------------------------------------------------------------------------
+# -- transmission --------------------------------------------------------------------------------
 
 
 class Line:

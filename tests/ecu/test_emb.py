@@ -46,7 +46,7 @@ def braking(make_emb: Make, force_n: float = 10_000.0) -> Any:
     return bench
 
 
-# -- start-up ---------------------------------------------------------------------------------------
+# -- start-up ------------------------------------------------------------------------------------
 
 
 def test_the_reference_actuator_is_a_node(database: Database) -> None:
@@ -117,7 +117,7 @@ def test_a_restart_forgets_everything_volatile(make_emb: Make) -> None:
     assert bench.node.application.force_ref_n == 0.0
 
 
-# -- what it sends ----------------------------------------------------------------------------------
+# -- what it sends -------------------------------------------------------------------------------
 
 
 def test_status_1_goes_out_every_5_ms_and_status_2_every_50_ms(
@@ -206,7 +206,7 @@ def test_wheel_pulses_count_on_with_the_wheel(make_emb: Make) -> None:
     assert "SNA" not in seen and max(seen) > 230
 
 
-# -- obeying ----------------------------------------------------------------------------------------
+# -- obeying -------------------------------------------------------------------------------------
 
 
 def test_it_follows_the_force_request_of_its_own_corner(make_emb: Make) -> None:
@@ -285,7 +285,7 @@ def test_a_mode_without_force_opens_the_brake_whatever_force_it_names(
     assert bench.node.application.state is EmbState.READY
 
 
-# -- its own gradient limit, SAF-004 ----------------------------------------------------------------
+# -- its own gradient limit, SAF-004 -------------------------------------------------------------
 
 
 def test_the_set_point_rises_with_the_commanded_slope(make_emb: Make) -> None:
@@ -352,7 +352,7 @@ def test_a_full_release_is_limited_in_the_same_way(make_emb: Make) -> None:
     assert points == [29_000.0, 28_000.0, 27_000.0, 26_000.0]
 
 
-# -- sensors and supply -----------------------------------------------------------------------------
+# -- sensors and supply --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("force_n", [-1_001.0, 60_001.0, float("nan"), float("inf")])
@@ -431,7 +431,7 @@ def test_supply_lost_during_start_up_ends_it(make_emb: Make) -> None:
         assert bench.node.application.state is EmbState.SAFE_RELEASED
 
 
-# -- parking ----------------------------------------------------------------------------------------
+# -- parking -------------------------------------------------------------------------------------
 
 
 def parked(make_emb: Make) -> Any:

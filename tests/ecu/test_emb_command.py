@@ -1,4 +1,4 @@
-"""Loss of command and rejected commands, to the millisecond: COM-004 and COM-002 at one actuator."""
+"""Loss of command and rejected commands at one actuator: COM-004 and COM-002."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def echoes(bench: Any, count: int) -> list[tuple[int, int]]:
     return runs
 
 
-# -- COM-004: time ----------------------------------------------------------------------------------
+# -- COM-004: time -------------------------------------------------------------------------------
 
 
 def test_the_primary_lane_counts_for_15_ms_then_the_secondary_one(make_emb: Make) -> None:
@@ -184,7 +184,7 @@ def test_an_actuator_that_was_never_commanded_stays_released(make_emb: Make) -> 
     assert bench.last("EMB_FL_St1")["EMB_FL_BusSel"] == "None"
 
 
-# -- COM-004: pedal-direct --------------------------------------------------------------------------
+# -- COM-004: pedal-direct -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_a_second_loss_is_timed_from_its_own_last_command(make_emb: Make) -> Non
     assert echoes(bench, 150) == [(FORCE_CTRL, 15), (HOLD_LAST, 84), (RAMP_OUT, 51)]
 
 
-# -- COM-002: rejected frames change nothing --------------------------------------------------------
+# -- COM-002: rejected frames change nothing -----------------------------------------------------
 
 
 def forged(bench: Any, kind: str) -> Any:
@@ -365,7 +365,7 @@ def test_frames_of_other_identifiers_are_not_looked_at(make_emb: Make) -> None:
     assert [reception.received_ns for reception in bench.node._receptions.values()] == before
 
 
-# -- the two pure functions -------------------------------------------------------------------------
+# -- the two pure functions ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

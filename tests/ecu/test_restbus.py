@@ -86,7 +86,7 @@ def test_a_node_without_cyclic_messages_says_so(database: Database) -> None:
         RestbusNode("TST", database).set("X")
 
 
-# -- Ecu ----------------------------------------------------------------------------------------------
+# -- Ecu -----------------------------------------------------------------------------------------
 
 
 class Blinker(Ecu):

@@ -155,9 +155,7 @@ def test_copies_share_the_steps_of_a_plan() -> None:
 
 @pytest.mark.parametrize("period_ns", [0, -5])
 def test_a_period_must_be_positive(period_ns: int) -> None:
-    with pytest.raises(
-        UsageError, match=rf"^task t: period: expected > 0 ns, got {period_ns}$"
-    ):
+    with pytest.raises(UsageError, match=rf"^task t: period: expected > 0 ns, got {period_ns}$"):
         Task(name="t", period_ns=period_ns, offset_ns=0, action=print)
 
 

@@ -133,7 +133,7 @@ def test_a_pedal_thrown_down_does_not_break_the_rate(bps: Any) -> None:
     assert bps.last("BPS_Pedal")["BPS_TrvlRate"] == -512
 
 
-# -- IMU --------------------------------------------------------------------------------------------
+# -- IMU -----------------------------------------------------------------------------------------
 
 
 def test_inertia_is_sent_every_5_ms(imu: Any) -> None:

@@ -90,7 +90,9 @@ def test_copies_and_pickles_are_independent(values: list[int], data: st.DataObje
     made = payload()
     for value in values:
         made.set(VCU_AccPed=value)
-    twin = data.draw(st.sampled_from([copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]))(made)
+    twin = data.draw(st.sampled_from([copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]))(
+        made
+    )
     assert twin.pack(0) == made.pack(0)
     twin.set(VCU_AxTqF=1000)
     assert twin.pack(0) != made.pack(0)

@@ -1,4 +1,4 @@
-"""E2E profile 5: published vectors, every flipped bit, an independent CRC, statuses under faults."""
+"""E2E profile 5: published vectors, every flipped bit, an independent CRC, faults."""
 
 from __future__ import annotations
 

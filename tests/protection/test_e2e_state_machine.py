@@ -98,7 +98,7 @@ def test_valid_is_reached_from_init_and_invalid_only() -> None:
 
 # ---- published traces ----
 
-SETTINGS = pytest.mark.parametrize(("clear", "extended"), product([False, True], repeat=2))
+SETTINGS = pytest.mark.parametrize(("clear", "extended"), list(product([False, True], repeat=2)))
 
 
 @SETTINGS
@@ -206,7 +206,7 @@ def test_two_errors_at_start_invalidate() -> None:
 
 
 def test_clearing_on_invalid_forgets_the_good_checks_before() -> None:
-    limits = ((5, 10, 5), (3, 3, 4), (1, 2, 1 - 1))
+    limits = ((5, 10, 5), (3, 3, 4), (1, 2, 0))
     history = [*[OK] * 20, ERROR, ERROR, OK, OK, OK, ERROR]
     kept = E2eStateMachine(config(*limits, clear=False))
     cleared = E2eStateMachine(config(*limits, clear=True))
@@ -411,16 +411,20 @@ def test_thresholds_out_of_order_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("windows", "state"),
-    [((3, 9, 9), "init"), ((4, 3, 3), "valid"), ((4, 9, 3), "invalid")],
+    ("windows", "max_error", "state"),
+    [
+        ((3, 9, 9), (2, 2, 2), "init"),
+        ((3, 3, 3), (1, 2, 0), "valid"),
+        ((4, 9, 3), (2, 2, 2), "invalid"),
+    ],
 )
 def test_a_window_too_small_for_its_thresholds_is_refused(
-    windows: tuple[int, int, int], state: str
+    windows: tuple[int, int, int], max_error: tuple[int, int, int], state: str
 ) -> None:
     with pytest.raises(
         UsageError, match=rf"^E2eSmConfig\.{state}: expected MinOk \+ MaxError <= WindowSize$"
     ):
-        config(windows, (2, 2, 2), (2, 2, 2))
+        config(windows, (2, 2, 2), max_error)
 
 
 @pytest.mark.parametrize(("windows", "state"), [((6, 5, 5), "init"), ((5, 5, 6), "invalid")])

@@ -5,7 +5,7 @@ The sets are exact: a sabotage must fail what it breaks and nothing that is not 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -22,7 +22,6 @@ from simcore.rig import Rig, Scenario, ScenarioResult, Verdict, load_scenarios, 
 from simcore.units import s
 
 EMBS = ("EMB_FL", "EMB_FR", "EMB_RL", "EMB_RR")
-Shipped = Callable[[str], Scenario]
 
 
 def shipped(name: str) -> Scenario:
@@ -47,6 +46,13 @@ def failed_texts(result: ScenarioResult, requirement: str) -> list[str]:
     ]
 
 
+def run_with(scenario: str, name: str, node_type: type[Emb] | type[Cdc]) -> ScenarioResult:
+    """Run a scenario with another module in the place of one node."""
+    return run_scenario(
+        shipped(scenario), on_rig=lambda rig: rig.replace(name, node_type(name, rig.database))
+    )
+
+
 class Shortened:
     """Cuts a scenario's long waits: what happens in a minute happens in two seconds."""
 
@@ -57,7 +63,7 @@ class Shortened:
         Rig.run_for(self.rig, min(duration_ns, self.limit_ns))
 
 
-# -- actuators ----------------------------------------------------------------------------------------
+# -- actuators -----------------------------------------------------------------------------------
 
 
 class DeafEmb(Emb):
@@ -79,9 +85,7 @@ def test_actuators_that_ignore_commands_do_not_stop_the_car() -> None:
 
 
 def test_one_actuator_that_ignores_commands_still_fails_response_and_accuracy() -> None:
-    result = run_scenario(
-        shipped("panic_stop"), on_rig=lambda rig: rig.replace("EMB_FL", DeafEmb("EMB_FL", rig.database))
-    )
+    result = run_with("panic_stop", "EMB_FL", DeafEmb)
     assert failed(result) == {"BRK-002", "BRK-005"}
 
 
@@ -110,43 +114,45 @@ class NeverReleasingEmb(Emb):
 
 @pytest.mark.parametrize("name", ["EMB_FR", "EMB_RL"])
 def test_an_actuator_that_never_releases_fails_the_release(name: str) -> None:
-    result = run_scenario(
-        shipped("panic_stop"),
-        on_rig=lambda rig: rig.replace(name, NeverReleasingEmb(name, rig.database)),
-    )
-    # Unrequested force is what a brake that stays on is; slip control cannot relieve that wheel.
-    assert failed(result) - {"BRK-005"} == {"BRK-004", "BRK-003"}
+    result = run_with("panic_stop", name, NeverReleasingEmb)
+    # A brake that stays on after the release is unrequested force, too; and in front, where slip
+    # control is at work, the force is not the commanded one any more.
+    expected = {"BRK-004", "BRK-003"} | ({"BRK-005"} if name == "EMB_FR" else set())
+    assert failed(result) == expected
+
+
+class Boasting(Mapping[str, float]):
+    """The pins of an actuator whose force sensor reads 8 % too much."""
+
+    def __init__(self, pins: Mapping[str, float]) -> None:
+        self._pins = pins
+
+    def __getitem__(self, pin: str) -> float:
+        return self._pins[pin] * (1.08 if pin == "clamp_force_n" else 1.0)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._pins)
+
+    def __len__(self) -> int:
+        return len(self._pins)
 
 
 class WeakEmb(Emb):
-    """Delivers 8 % less than commanded: its force sensor reads too much."""
+    """Delivers 8 % less than commanded and does not know it."""
 
     def start(self, port: Port, now_ns: int) -> None:
-        super().start(Boasting(port), now_ns)  # type: ignore[arg-type]
-
-
-class Boasting:
-    def __init__(self, port: Port) -> None:
-        self._port = port
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._port, name)
-
-    @property
-    def inputs(self) -> dict[str, float]:
-        pins = dict(self._port.inputs)
-        pins["clamp_force_n"] *= 1.08
-        return pins
+        wrapped: Any = Ratchet(port)
+        wrapped.write = port.write
+        wrapped.inputs = Boasting(port.inputs)
+        super().start(wrapped, now_ns)
 
 
 def test_an_actuator_8_percent_off_fails_the_accuracy_alone() -> None:
-    result = run_scenario(
-        shipped("panic_stop"), on_rig=lambda rig: rig.replace("EMB_FL", WeakEmb("EMB_FL", rig.database))
-    )
+    result = run_with("panic_stop", "EMB_FL", WeakEmb)
     assert failed(result) == {"BRK-005"}
 
 
-# -- domain controller ----------------------------------------------------------------------------
+# -- domain controller ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("corner", ["FL", "RR"])
@@ -160,12 +166,25 @@ def test_without_redistribution_the_deceleration_does_not_come_back(
 
     monkeypatch.setattr(application, "distribute", as_if_all_were_there)
     result = run_scenario(shipped(f"silent_actuator[corner={corner}]"))
-    # A lost rear brake is less than 10 % of a panic stop: there DEG-001 may well hold.
-    assert failed(result) - {"DEG-001"} == {"SAF-001"}
+    # Not DEG-001: at full pedal the other three are at the limit of the road anyway.
+    assert failed(result) == {"SAF-001"}
     (text,) = failed_texts(result, "SAF-001")
     assert "90 %" in text
-    if corner == "FL":
-        assert "DEG-001" in failed(result)
+
+
+def test_braking_at_half_force_after_a_loss_fails_the_secondary_braking(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    distribute = application.distribute
+
+    def timid(decel_mps2: float, **values: Any) -> list[float]:
+        share = 1.0 if all(values["available"]) else 0.3
+        return [share * force_n for force_n in distribute(decel_mps2, **values)]
+
+    monkeypatch.setattr(application, "distribute", timid)
+    result = run_scenario(shipped("silent_actuator[corner=FL]"))
+    assert failed(result) == {"SAF-001", "DEG-001"}
+    assert "90 % of the reference figure for this loss" in failed_texts(result, "DEG-001")
 
 
 def test_silence_that_is_never_detected_is_neither_reported_nor_redistributed(
@@ -176,21 +195,18 @@ def test_silence_that_is_never_detected_is_neither_reported_nor_redistributed(
         Actuators, "update", lambda self, now_ns, *, starting: update(self, now_ns, starting=True)
     )
     result = run_scenario(shipped("silent_actuator[corner=FL]"))
-    assert {"SAF-001"} <= failed(result) <= {"SAF-001", "DEG-001"}
+    assert failed(result) == {"SAF-001", "DEG-001"}
     assert len(failed_texts(result, "SAF-001")) == 2
 
 
-def test_a_warning_without_a_lamp_is_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warning_without_a_lamp_is_no_warning() -> None:
     class DarkCdc(Cdc):
         def _pack_status(self, now_ns: int) -> bytes:
             message = self.database.message("CDC_BrkSt")
             values = message.codec.decode(super()._pack_status(now_ns))
             return message.codec.encode({**values, "CDC_LampRed": 0})
 
-    result = run_scenario(
-        shipped("silent_actuator[corner=RL]"),
-        on_rig=lambda rig: rig.replace("CDC", DarkCdc("CDC", rig.database)),
-    )
+    result = run_with("silent_actuator[corner=RL]", "CDC", DarkCdc)
     assert failed(result) == {"DEG-001"}
 
 
@@ -240,20 +256,21 @@ def test_trigger_happy_detection_is_a_false_alarm() -> None:
 
 def test_a_brake_that_drags_while_cruising_is_unrequested_force() -> None:
     class DraggingEmb(Emb):
-        """Adds 2 kN to whatever is asked of it."""
+        """Drives its motor with 0.7 A whatever is asked of it."""
 
-        def configure(self, now_ns: int) -> None:
-            super().configure(now_ns)
-            self.application._requested_n = lambda command, now: 2_000.0  # type: ignore[method-assign]
+        def on_timer(self, now_ns: int) -> None:
+            super().on_timer(now_ns)
+            self.port.write("motor_current_a", 0.7)
 
     def sabotage(rig: Rig) -> None:
         quiet_cruise(rig)
         rig.replace("EMB_RR", DraggingEmb("EMB_RR", rig.database))
 
-    assert failed(run_scenario(shipped("cruise"), on_rig=sabotage)) == {"BRK-003"}
+    result = run_scenario(shipped("cruise"), on_rig=sabotage)
+    assert failed(result) == {"BRK-003"}
 
 
-# -- network ----------------------------------------------------------------------------------------
+# -- network -------------------------------------------------------------------------------------
 
 
 def altered(old: str, new: str) -> Database:
@@ -280,7 +297,7 @@ def test_a_wrong_cycle_time_in_the_database_of_one_node_fails_com_001(cycle_ms: 
 
 
 def test_a_wrong_data_id_makes_the_actuator_silent_to_everyone_else() -> None:
-    wrong = altered('BA_ "E2EDataId" BO_ 128 16512;', 'BA_ "E2EDataId" BO_ 128 16513;')
+    wrong = altered('BA_ "E2EDataId" BO_ 128 16512;', 'BA_ "E2EDataId" BO_ 128 20000;')
 
     def sabotage(rig: Rig) -> None:
         quiet_cruise(rig)

@@ -1,6 +1,7 @@
 """The pytest plugin, seen from projects that use it and from one that does not.
 
-Inner runs are processes of their own: a user's pytest, started as a user starts it.
+Inner runs are processes of their own: a user's pytest, started as a user starts it, except that
+no other plugin is loaded.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {"PYTHONPATH": str(REPOSITORY), "PATH": "", "COLUMNS": "200"}
 SCENARIO = """
 from simcore import Rig, ms, scenario
 
@@ -68,14 +69,14 @@ def run(tmp_path: Path) -> Run:
     def _run(*arguments: str, **files: str) -> Ran:
         for stem, text in files.items():
             (tmp_path / f"{stem}.py").write_text(dedent(text), encoding="utf-8")
-        plugin = [] if _is_installed() else ["-p", "simcore.testing.plugin"]
         ran = subprocess.run(
             [
                 *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-                *("-c", "/dev/null", f"--rootdir={tmp_path}", *plugin, *arguments),
+                *("-c", "/dev/null", f"--rootdir={tmp_path}", "-p", "simcore.testing.plugin"),
+                *arguments,
             ],
             cwd=tmp_path,
-            env={"PYTHONPATH": str(REPOSITORY), "PATH": "", "COLUMNS": "200"},
+            env={**ENVIRONMENT, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -85,11 +86,6 @@ def run(tmp_path: Path) -> Run:
         return Ran(code=ran.returncode, out=ran.stdout)
 
     return _run
-
-
-def _is_installed() -> bool:
-    """Whether an entry point loads the plugin already."""
-    return any(point.name == "simcore" for point in entry_points(group="pytest11"))
 
 
 # ---- the rig fixture ----
@@ -157,9 +153,9 @@ def test_a_finding_fails_a_test_that_asserts_nothing(run: Run) -> None:
 
 def test_the_seed_of_the_command_line_reaches_the_fixture(run: Run) -> None:
     test = "def test_seed(rig):\n    assert rig.seed == {}\n"
-    assert run(test_default=test.format(0)).code == 0
-    assert run("--simcore-seed", "42", "test_given.py", test_given=test.format(42)).code == 0
-    assert run("--simcore-seed", "43", "test_given.py").code == 1
+    files = {"test_none": test.format(0), "test_given": test.format(42)}
+    assert run(**files).outcomes == {"failed": 1, "passed": 1}
+    assert run("--simcore-seed", "42", "test_given.py").outcomes == {"passed": 1}
 
 
 def test_a_fixture_of_that_name_in_the_project_wins(run: Run) -> None:
@@ -203,8 +199,7 @@ def test_a_scenario_file_that_is_not_named_is_left_alone(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "outcomes"),
     [
-        (["drive.py::holds"], {"passed": 1}),
-        (["drive.py::grips[mu=0.8]"], {"passed": 1}),
+        (["drive.py::holds", "drive.py::grips[mu=0.8]"], {"passed": 2}),
         (["drive.py::grips"], {"failed": 1, "passed": 1}),
         (["drive.py", "-k", "holds or forgets"], {"failed": 1, "passed": 1, "deselected": 3}),
         (["drive.py"], {"failed": 3, "passed": 2}),
@@ -235,7 +230,7 @@ def test_a_failure_shows_checks_digest_and_the_command_that_replays_it(
     replayed = subprocess.run(
         [sys.executable, "-c", door, *arguments],
         cwd=tmp_path,
-        env={"PYTHONPATH": str(REPOSITORY), "PATH": ""},
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         check=False,
@@ -267,7 +262,7 @@ def test_digest_and_requirements_travel_to_the_junit_report(run: Run, tmp_path: 
 
 def test_two_workers_collect_and_run_the_same(run: Run) -> None:
     pytest.importorskip("xdist", reason="pytest-xdist is not installed")
-    ran = run("drive.py", "-n", "2", drive=SCENARIO)
+    ran = run("drive.py", "-p", "xdist.plugin", "-n", "2", drive=SCENARIO)
     assert ran.outcomes == {"failed": 3, "passed": 2}, ran.out
     assert sum(line.startswith("replay: ") for line in ran.lines) == 3
 
