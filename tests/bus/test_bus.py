@@ -34,7 +34,7 @@ BIT_NS = 2000
 CLASSIC = BitTiming(nominal_bps=500_000)
 FD = BitTiming(nominal_bps=500_000, data_bps=2_000_000)
 NON_ISO = BitTiming(nominal_bps=500_000, data_bps=2_000_000, iso=False)
-ODD = BitTiming(nominal_bps=300_000, data_bps=700_000)
+ODD = BitTiming(nominal_bps=700_000, data_bps=900_000)
 
 Sent = tuple[str, Frame, int]
 """Sender, frame, time of the request."""
@@ -155,7 +155,7 @@ some_frames = st.one_of(
 )
 
 
-@pytest.mark.parametrize("timing", [FD, ODD], ids=["500k/2M", "300k/700k"])
+@pytest.mark.parametrize("timing", [FD, ODD], ids=["500k/2M", "700k/900k"])
 @given(
     requests=st.lists(
         st.tuples(
@@ -546,15 +546,20 @@ def test_a_disabled_controller_neither_sends_nor_receives_and_forgets_its_queue(
     net = Net()
     net.send_at(0, "A", Frame(0x100))
     net.send_at(0, "B", Frame(0x200))
-    net.scheduler.post(BIT_NS, Priority.ECU, partial(net["B"].set_enabled, False))
-    net.send_at(2 * BIT_NS, "B", Frame(0x201))
-    net.send_at(10**6, "A", Frame(0x101))
+    net.send_at(10**6 - 200 * BIT_NS, "A", Frame(0x300))
+    switched_off_ns = 200 * BIT_NS
+    net.send_at(switched_off_ns, "B", Frame(0x200))
+    net.send_at(switched_off_ns, "A", Frame(0x100))
+    net.scheduler.post(switched_off_ns + BIT_NS, Priority.ECU, partial(net["B"].set_enabled, False))
+    net.send_at(switched_off_ns + 2 * BIT_NS, "B", Frame(0x201))
+    net.send_at(10**6, "A", Frame(0x100))
     net.scheduler.post(2 * 10**6, Priority.PLANT, partial(net["B"].set_enabled, True))
     net.send_at(2 * 10**6, "B", Frame(0x202))
     net.send_at(2 * 10**6, "A", Frame(0x102))
     net.run()
-    assert [frame.arbitration_id for _, frame in net.order] == [0x100, 0x101, 0x102, 0x202]
-    assert net.nodes["B"].frames == [Frame(0x102)]
+    identifiers = [frame.arbitration_id for _, frame in net.order]
+    assert identifiers == [0x100, 0x200, 0x100, 0x300, 0x100, 0x102, 0x202]
+    assert net.nodes["B"].frames == [Frame(0x100), Frame(0x102)]
     assert net["B"].enabled
 
 

@@ -93,6 +93,8 @@ def test_lateness_does_not_add_up_because_every_wait_counts_from_the_anchor(
     clock.work(ms(20))
     real.wait_until(ms(16))
     assert (real.late_slices, real.worst_lateness_ns) == (2, ms(19))
+    real.wait_until(ms(25))  # 10 ms late: counted, but not the worst
+    assert (real.late_slices, real.worst_lateness_ns) == (3, ms(19))
 
 
 def test_late_by_exactly_one_slice_is_not_late(clock: FakeClock) -> None:

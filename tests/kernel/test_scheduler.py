@@ -369,14 +369,22 @@ def test_a_loop_at_the_instant_at_which_a_run_starts_is_noticed() -> None:
 
 
 def test_as_many_events_at_one_instant_as_allowed_are_no_loop() -> None:
-    for _ in range(2):  # the count starts anew with every instant
-        loop = Loop(steps=SAME_INSTANT_LIMIT)
-        loop.scheduler.run_until_ns(5)
-        assert loop.left == 0
-        loop.left = SAME_INSTANT_LIMIT
-        loop.scheduler.post(6, Priority.ECU, loop.again)
-        loop.scheduler.run_until_ns(6)
-        assert loop.left == 0
+    loop = Loop(steps=SAME_INSTANT_LIMIT)
+    other = Loop(steps=SAME_INSTANT_LIMIT)
+    other.scheduler = loop.scheduler
+    loop.scheduler.post(6, Priority.ECU, other.again)
+    loop.scheduler.run_until_ns(6)  # the count starts anew with every instant
+    assert (loop.left, other.left) == (0, 0)
+    assert loop.scheduler.event_count == 2 * SAME_INSTANT_LIMIT
+    loop.left = SAME_INSTANT_LIMIT
+    loop.scheduler.post(6, Priority.ECU, loop.again)
+    loop.scheduler.run_until_ns(6)  # and with every run
+    assert loop.left == 0
+
+
+def test_a_few_more_events_at_one_instant_than_allowed_are_a_loop() -> None:
+    with pytest.raises(StuckError, match=r"^time stands still at 0\.000005 ms"):
+        Loop(steps=SAME_INSTANT_LIMIT + 3).scheduler.run_until_ns(5)
 
 
 # ---- copies ----

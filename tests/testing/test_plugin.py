@@ -31,6 +31,7 @@ def holds(rig: Rig) -> None:
 def grips(rig: Rig, mu: float) -> None:
     rig.vehicle.set_friction(mu)
     rig.run_for(ms(5))
+    rig.log.add("dice", "note", str(rig.random.stream("dice").integer(0, 1 << 60)))
     rig.check("BRK-006", mu > 0.5, measured=mu, limit="> 0.5", text="grip")
 
 @scenario(requirements=["DEG-001"])
@@ -41,6 +42,11 @@ def forgets(rig: Rig) -> None:
 def raises(rig: Rig) -> None:
     rig.run_for(ms(5))
     {}["nothing"]
+
+@scenario
+def leaves(rig: Rig) -> None:
+    rig.run_for(ms(5))
+    raise SystemExit(0)
 """
 
 
@@ -182,12 +188,13 @@ def test_a_fixture_of_that_name_in_the_project_wins(run: Run) -> None:
 def test_a_scenario_file_named_on_the_command_line_is_one_test_per_case(run: Run) -> None:
     ran = run("drive.py", "--collect-only", drive=SCENARIO)
     assert ran.code == 0
-    assert ran.lines[:5] == [
+    assert ran.lines[:6] == [
         "drive.py::holds",
         "drive.py::grips[mu=0.3]",
         "drive.py::grips[mu=0.8]",
         "drive.py::forgets",
         "drive.py::raises",
+        "drive.py::leaves",
     ]
 
 
@@ -201,8 +208,7 @@ def test_a_scenario_file_that_is_not_named_is_left_alone(run: Run) -> None:
     [
         (["drive.py::holds", "drive.py::grips[mu=0.8]"], {"passed": 2}),
         (["drive.py::grips"], {"failed": 1, "passed": 1}),
-        (["drive.py", "-k", "holds or forgets"], {"failed": 1, "passed": 1, "deselected": 3}),
-        (["drive.py"], {"failed": 3, "passed": 2}),
+        (["drive.py", "-k", "holds or forgets"], {"failed": 1, "passed": 1, "deselected": 4}),
     ],
 )
 def test_scenarios_are_selected_as_tests_are(
@@ -241,10 +247,12 @@ def test_a_failure_shows_checks_digest_and_the_command_that_replays_it(
 
 
 def test_what_a_scenario_raised_is_shown_with_its_line(run: Run, tmp_path: Path) -> None:
-    lines = run("drive.py::raises", drive=SCENARIO).lines
+    lines = run("drive.py::raises", "drive.py::leaves", drive=SCENARIO).lines
     assert "scenario raises: error" in lines
-    assert f"{tmp_path / 'drive.py'}:22: KeyError: 'nothing'" in lines
+    assert f"{tmp_path / 'drive.py'}:23: KeyError: 'nothing'" in lines
     assert '    {}["nothing"]' in lines
+    assert "scenario leaves: error" in lines
+    assert f"{tmp_path / 'drive.py'}:28: SystemExit: 0" in lines
 
 
 def test_a_requirement_never_checked_fails_and_is_named(run: Run) -> None:
@@ -263,8 +271,8 @@ def test_digest_and_requirements_travel_to_the_junit_report(run: Run, tmp_path: 
 def test_two_workers_collect_and_run_the_same(run: Run) -> None:
     pytest.importorskip("xdist", reason="pytest-xdist is not installed")
     ran = run("drive.py", "-p", "xdist.plugin", "-n", "2", drive=SCENARIO)
-    assert ran.outcomes == {"failed": 3, "passed": 2}, ran.out
-    assert sum(line.startswith("replay: ") for line in ran.lines) == 3
+    assert ran.outcomes == {"failed": 4, "passed": 2}, ran.out
+    assert sum(line.startswith("replay: ") for line in ran.lines) == 4
 
 
 # ---- what it costs ----

@@ -7,7 +7,7 @@ the slope the accelerometer shows at rest, for the heaviest load, with margin.
 from __future__ import annotations
 
 from simcore.ecu.cdc.parameters import CdcParameters
-from simcore.ecu.cdc.states import HoldEvent, HoldState, next_state
+from simcore.ecu.cdc.states import TRANSITIONS, HoldEvent, HoldState
 from simcore.ecu.seam import Port
 from simcore.units import KMH_PER_MPS
 
@@ -85,8 +85,8 @@ class StandstillHold:
             self._still_since_ns = now_ns
 
     def _happens(self, event: HoldEvent) -> None:
-        after = next_state(self.state, event)
-        if after is not self.state:
+        after = TRANSITIONS.get((self.state, event))
+        if after is not None:
             if self.state is not HoldState.INIT and after is not HoldState.UNAVAIL:
                 self._port.log("state", f"hold {self.state.name} -> {after.name} ({event.name})")
             self.state = after
