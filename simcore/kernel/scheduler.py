@@ -105,7 +105,7 @@ class Scheduler:
         return timer
 
     def advance_to(self, time_ns: int) -> bool:
-        """Make `time_ns` now, if the run goes that far and nothing else is scheduled before or then.
+        """Make `time_ns` now, if the run goes that far and nothing else is scheduled until then.
 
         For a component that would schedule itself next and be called next anyway: the order of
         events is the same, the queue is spared. Returns False, and changes nothing, otherwise.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 from operator import sub
-from struct import Struct
+from struct import Struct, pack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,8 +101,7 @@ class Recorder:
         "_columns",
         "_digest",
         "_folded",
-        "_known",
-        "_pack",
+        "_format",
         "_rows",
         "_width",
         "folds",
@@ -115,7 +114,7 @@ class Recorder:
         self._columns = tuple(columns)
         self._width = len(self._columns)
         self._rows = array("d")
-        self._pack = Struct(f"={self._width}d").pack
+        self._format = f"={self._width}d"
         self._digest = TraceDigest()
         self._folded = 0
 
@@ -131,7 +130,7 @@ class Recorder:
 
     def append(self, value: Sequence[float]) -> None:
         """Take one row, in the order of `columns`."""
-        self._rows.frombytes(self._pack(*value))
+        self._rows.frombytes(pack(self._format, *value))
         if len(self.frames) - self._folded >= FOLD_AT:
             self.fold()
 

@@ -744,6 +744,36 @@ def test_a_bus_copied_in_the_middle_of_anything_continues_identically(
     assert len(fork.net.bus.log) > 20
 
 
+@given(
+    cuts=st.lists(st.integers(0, 3_000_000), max_size=8),
+    other_ns=st.sampled_from([None, 500, 1000, 7000, 110_000]),
+)
+def test_neither_stops_nor_other_events_change_what_the_bus_does(
+    cuts: list[int], other_ns: int | None
+) -> None:
+    plain, disturbed = Traffic(), Traffic()
+    plain.net.run(until_ns=3_000_000)
+    scheduler = disturbed.net.scheduler
+    for time_ns in range(0, 3_000_000, other_ns or 3_000_000):
+        for priority in (Priority.BUS, Priority.ARBITRATION, Priority.OBSERVER):
+            scheduler.post(time_ns, priority, partial(len, ()))
+    for cut in [*sorted(cuts), 3_000_000]:
+        disturbed.net.run(until_ns=cut)
+    assert disturbed.state == plain.state
+
+
+def test_run_until_stops_at_the_instant_at_which_a_receiver_gets_its_frame() -> None:
+    net = Net()
+    for _ in range(5):
+        net.send_at(0, "A", LOW)
+    period_ns = duration_ns(LOW, FD) + 3 * BIT_NS
+    received = net.nodes["B"].received
+    for count in range(1, 6):
+        assert net.scheduler.run_until(lambda wanted=count: len(received) >= wanted, 10**9)
+        assert len(received) == count
+        assert net.scheduler.now_ns == count * period_ns - 4 * BIT_NS
+
+
 @pytest.mark.parametrize("how", ["deep copy", "pickle"])
 def test_a_frame_on_the_wire_and_one_that_waits_travel_with_a_copy(how: str) -> None:
     net = Net()

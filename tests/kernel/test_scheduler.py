@@ -276,6 +276,88 @@ def test_a_timer_takes_bound_methods_and_partials_of_them_only(
     assert recorder.scheduler.next_event_ns() is None
 
 
+# ---- advance_to ----
+
+
+class Advancing:
+    """Advances time by itself where it may, and schedules itself where it may not."""
+
+    def __init__(self, step_ns: int) -> None:
+        self.scheduler = Scheduler()
+        self.step_ns = step_ns
+        self.visited_ns: list[int] = []
+        self.refused = 0
+        self.scheduler.post(0, Priority.ECU, self.go)
+
+    def go(self) -> None:
+        while True:
+            now_ns = self.scheduler.now_ns
+            self.visited_ns.append(now_ns)
+            if not self.scheduler.advance_to(now_ns + self.step_ns):
+                assert self.scheduler.now_ns == now_ns  # a refusal changes nothing
+                self.refused += 1
+                self.scheduler.post(now_ns + self.step_ns, Priority.ECU, self.go)
+                return
+
+
+def test_advancing_is_refused_outside_a_run() -> None:
+    scheduler = Scheduler()
+    assert not scheduler.advance_to(0)
+    assert not scheduler.advance_to(10)
+    scheduler.run_until_ns(20)
+    assert not scheduler.advance_to(20)
+    assert (scheduler.now_ns, scheduler.event_count) == (20, 0)
+
+
+def test_advancing_goes_to_the_end_of_the_run_and_not_beyond() -> None:
+    advancing = Advancing(10)
+    advancing.scheduler.run_until_ns(35)
+    assert advancing.visited_ns == [0, 10, 20, 30]
+    assert advancing.refused == 1
+    assert advancing.scheduler.now_ns == 35
+    assert advancing.scheduler.event_count == 4
+    advancing.scheduler.run_until_ns(40)
+    assert advancing.visited_ns[4:] == [40]
+
+
+@pytest.mark.parametrize(("other_ns", "passes"), [(9, False), (10, False), (11, True)])
+def test_advancing_passes_no_event_that_is_due_before_or_then(
+    recorder: Recorder, other_ns: int, passes: bool
+) -> None:
+    advancing = Advancing(10)
+    recorder.scheduler = advancing.scheduler
+    recorder.at(other_ns, "other", Priority.OBSERVER)
+    advancing.scheduler.run_until_ns(19)
+    assert advancing.visited_ns == [0, 10]
+    assert recorder.calls == [(other_ns, "other")]
+    assert advancing.refused == (1 if passes else 2)
+
+
+@given(
+    others=st.lists(st.tuples(st.integers(0, 100), st.sampled_from(Priority)), max_size=10),
+    cuts=st.lists(st.integers(0, 100), max_size=5),
+)
+def test_advancing_visits_the_same_times_whatever_else_happens_and_however_it_is_cut(
+    others: list[tuple[int, Priority]], cuts: list[int]
+) -> None:
+    advancing, recorder = Advancing(7), Recorder(Scheduler())
+    recorder.scheduler = advancing.scheduler
+    for time_ns, priority in others:
+        recorder.at(time_ns, "other", priority)
+    for cut in [*sorted(cuts), 100]:
+        advancing.scheduler.run_until_ns(cut)
+    assert advancing.visited_ns == list(range(0, 101, 7))
+    assert len(recorder.calls) == len(others)
+    assert advancing.scheduler.event_count == len(others) + len(range(0, 101, 7))
+
+
+def test_run_until_sees_every_instant_of_a_component_that_advances_by_itself() -> None:
+    advancing = Advancing(10)
+    assert advancing.scheduler.run_until(lambda: len(advancing.visited_ns) >= 3, 1000)
+    assert advancing.scheduler.now_ns == 20
+    assert advancing.visited_ns == [0, 10, 20]
+
+
 # ---- run_until ----
 
 

@@ -371,6 +371,35 @@ def test_any_walk_goes_as_the_plain_model_goes(
         }
 
 
+@given(limits=configs(), before=runs_of_statuses, after=runs_of_statuses, skipped=st.integers(1, 9))
+def test_good_checks_that_a_saturated_machine_is_not_told_of_make_no_difference(
+    limits: E2eSmConfig, before: list[E2eStatus], after: list[E2eStatus], skipped: int
+) -> None:
+    machine = E2eStateMachine(limits)
+    trace(machine, [*before, *[OK] * 30])
+    if machine.saturated:
+        told = copy.deepcopy(machine)
+        assert trace(told, [OK] * skipped) == [VALID] * skipped
+        assert told.saturated
+        assert trace(told, after) == trace(machine, after)
+        assert told.saturated == machine.saturated
+    else:
+        assert machine.state is not VALID
+
+
+def test_a_machine_is_saturated_exactly_while_its_valid_window_is_full_of_good_checks() -> None:
+    machine = E2eStateMachine()
+    found = []
+    for status in [*[OK] * 12, NO_NEW_DATA, *[OK] * 10]:
+        machine.step(status)
+        found.append(machine.saturated)
+    # the window restarts when the first frame ends NO_DATA: full at the eleventh check
+    assert found == [*[False] * 10, True, True, *[False] * 10, True]
+    trace(machine, [ERROR] * 3)
+    assert machine.state is INVALID
+    assert not machine.saturated
+
+
 @pytest.mark.parametrize("how", ["deep copy", "pickle"])
 @given(before=runs_of_statuses, after=runs_of_statuses)
 def test_a_copy_continues_as_the_original_does(

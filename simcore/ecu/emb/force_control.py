@@ -138,11 +138,7 @@ class ForceController:
         """
         p = self.parameters
         if not 0.0 <= force_ref_n <= p.force_max_n:
-            raise UsageError(
-                "ForceController.step, force_ref_n",
-                expected=f"0..{p.force_max_n:.0f} N",
-                got=f"{force_ref_n} N",
-            )
+            raise _out_of_range(force_ref_n, p.force_max_n)
         if supply_v < p.supply_min_v:
             return 0.0
         if force_ref_n <= p.release_below_n:
@@ -207,3 +203,11 @@ class ForceController:
         limit_m = self.parameters.contact_shift_max_m
         self.contact_m += min(limit_m, max(-limit_m, self.trim_m))
         self.trim_m = 0.0
+
+
+def _out_of_range(force_ref_n: float, force_max_n: float) -> UsageError:
+    return UsageError(
+        "ForceController.step, force_ref_n",
+        expected=f"0..{force_max_n:.0f} N",
+        got=f"{force_ref_n} N",
+    )
