@@ -155,15 +155,21 @@ class Bus:
             if not scheduler.advance_to(valid_ns):
                 scheduler.post(valid_ns, _BUS, self._complete)
                 return
-            self._deliver()
+            try:
+                self._deliver()
+            except BaseException:  # a receiver's defect must not silence the bus for good
+                self._idle_or_wait()
+                raise
             if not self.contenders or not scheduler.advance_to(self._ready_ns):
                 break
         self._idle_or_wait()
 
     def _complete(self) -> None:
         """The frame on the wire is valid for its receivers."""
-        self._deliver()
-        self._idle_or_wait()
+        try:
+            self._deliver()
+        finally:
+            self._idle_or_wait()
 
     def _idle_or_wait(self) -> None:
         """After a frame: wait for the end of the intermission, or for a request."""

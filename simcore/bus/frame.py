@@ -176,6 +176,8 @@ class Frame:
     def with_data(self, data: bytes) -> Frame:
         """The same frame with another payload of the same length. The fast way to send again."""
         header = self.header
+        if data.__class__ is not bytes:
+            data = bytes(data)
         if len(data) != header.length:
             raise UsageError(
                 f"{_name(self.arbitration_id)}: with_data",

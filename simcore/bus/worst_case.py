@@ -24,6 +24,8 @@ def worst_case_ns(
     """Longest time on the wire of a frame with `length` data bytes, intermission included."""
     if length not in LENGTH_TO_DLC or (not is_fd and length > 8):
         raise UsageError("worst_case_ns: length", expected="a legal payload length", got=length)
+    if bitrate_switch and not is_fd:
+        raise UsageError("worst_case_ns: bitrate_switch", expected="it in FD frames only")
     if not is_fd:
         return timing.to_ns((80 if is_extended_id else 55) + 10 * length)
     long_crc = length > 16

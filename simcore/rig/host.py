@@ -134,7 +134,10 @@ class NodeHost:
             self._on_timer = self.node.on_timer
             self._next_deadline_ns = self.node.next_deadline_ns
             self._arm()
-        except Exception as error:  # whatever a module raises is a finding, not our crash
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # whatever a module raises is a finding, not our crash
             self._crashed("start", error)
 
     def halt(self) -> None:
@@ -167,7 +170,7 @@ class NodeHost:
             self.node.receive(frame, self._scheduler.now_ns)
             if not self._fixed_schedule and self.node.next_deadline_ns() != self._armed_ns:
                 self._arm()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._crashed(f"receive of {frame!r}", error)
 
     def tick(self, now_ns: int) -> int | None:
@@ -177,13 +180,14 @@ class NodeHost:
         try:
             self._on_timer(now_ns)
             deadline_ns = self._next_deadline_ns()
-            if deadline_ns is not None and deadline_ns <= now_ns:
+            if deadline_ns is not None and (type(deadline_ns) is not int or deadline_ns <= now_ns):
+                _require_whole(deadline_ns)
                 raise UsageError(
                     "next_deadline_ns after on_timer",
                     expected=f"a time after {format_ns(now_ns)}, or None",
                     got=format_ns(deadline_ns),
                 )
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._crashed("on_timer", error)
             return None
         self._armed_ns = deadline_ns = deadline_ns if self.running else None
@@ -195,17 +199,26 @@ class NodeHost:
         if deadline_ns is None or not self.running:
             self._armed_ns = None
             return
+        _require_whole(deadline_ns)
         deadline_ns = max(deadline_ns, self._scheduler.now_ns)
         self._armed_ns = deadline_ns
         self._clock.call_at(deadline_ns, self)
 
-    def _crashed(self, where: str, error: Exception) -> None:
+    def _crashed(self, where: str, error: BaseException) -> None:
         self.halt()
         detail = "".join(traceback.format_exception(error))
         self._log.find(
             self._name,
             f"{where} raised {type(error).__name__}: {error}; the node is switched off",
             detail,
+        )
+
+
+def _require_whole(deadline_ns: object) -> None:
+    """Refuse a float: it would become the time of the simulation."""
+    if type(deadline_ns) is not int:
+        raise UsageError(
+            "next_deadline_ns", expected="whole ns as an int, or None", got=repr(deadline_ns)
         )
 
 

@@ -506,6 +506,18 @@ def note_name(order: list[str], name: str, frame: Frame) -> None:
     order.append(name)
 
 
+def test_one_identifier_sent_by_two_nodes_in_turn_reaches_the_other_one_each_time() -> None:
+    net = Net()
+    for index, name in enumerate("ABAB"):
+        net.send_at(index * 10**6, name, LOW)
+    net.run()
+    received = {
+        name: [time_ns // 10**6 for time_ns, _ in node.received] for name, node in net.nodes.items()
+    }
+    assert received == {"A": [1, 3], "B": [0, 2], "C": [0, 1, 2, 3]}
+    assert [net[name].received_count for name in "ABC"] == [2, 2, 4]
+
+
 def test_an_acceptance_filter_tells_base_from_extended_identifiers() -> None:
     net = Net()
     frames = [
@@ -792,3 +804,28 @@ def test_a_frame_on_the_wire_and_one_that_waits_travel_with_a_copy(how: str) -> 
     if how == "deep copy":
         assert fork.bus.timing is net.bus.timing  # what never changes is shared
         assert fork.bus.log[0] == net.bus.log[0]
+
+
+def test_a_receiver_that_raises_does_not_silence_the_bus() -> None:
+    class Broken:
+        def receive(self, frame: Frame) -> None:
+            raise RuntimeError("broken receiver")
+
+    scheduler = Scheduler()
+    bus = Bus("A", BitTiming(nominal_bps=500_000), scheduler)
+    sender = bus.attach("S")
+    bus.attach("R", Broken().receive)
+    sender.send(Frame(1))
+    sender.send(Frame(2))
+    for count in (1, 2):
+        with pytest.raises(RuntimeError, match="broken receiver"):
+            scheduler.run_until_ns(10**6)
+        assert [record.frame.arbitration_id for record in bus.log] == [1, 2][:count]
+
+
+def test_a_frame_keeps_its_own_copy_of_mutable_data() -> None:
+    data = bytearray(b"\x01\x02")
+    frame = Frame(1, bytes(2)).with_data(data)
+    data[0] = 9
+    assert frame.data == b"\x01\x02"
+    assert hash(frame) == hash(Frame(1, b"\x01\x02"))

@@ -188,3 +188,9 @@ def test_an_illegal_length_is_refused(length: int, is_fd: bool) -> None:
         match=rf"^worst_case_ns: length: expected a legal payload length, got {length}$",
     ):
         worst_case_ns(length, ISO, is_fd=is_fd)
+
+
+def test_a_classic_frame_has_no_bit_rate_switch() -> None:
+    timing = BitTiming(nominal_bps=500_000, data_bps=2_000_000)
+    with pytest.raises(UsageError, match="bitrate_switch: expected it in FD frames only"):
+        worst_case_ns(8, timing, is_fd=False, bitrate_switch=True)

@@ -1,4 +1,8 @@
-"""Determinism: same seed, same digest; a fork or a pickle continues like the original."""
+"""Determinism: same seed, same digest; a fork or a pickle continues like the original.
+
+How long a fork takes is not asserted, a loaded machine would fail it: half a second after power on
+it is about 4 ms on the machine this was written on, and grows with what was recorded.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from simcore.bus import Frame
 from simcore.faults import EcuSilent
 from simcore.rig import Rig
 from simcore.units import NS_PER_MS, ms
+
+QUICKLY = (Phase.explicit, Phase.reuse, Phase.generate)
+"""An instant does not get any simpler by shrinking it, and every example costs a run."""
 
 
 def drive(rig: Rig) -> Rig:
@@ -117,7 +124,7 @@ def test_what_only_looks_has_the_same_digest(warm_rolling: Rig) -> None:
 # -- fork and pickle -------------------------------------------------------------------------------
 
 
-def continued(original: Rig, at_ns: int, copies: int = 2) -> None:
+def continued(original: Rig, at_ns: int) -> None:
     """Copy at `at_ns` by fork and by pickle; all go on alike."""
     original.run_for(at_ns)
     forked = original.fork()
@@ -132,7 +139,7 @@ def continued(original: Rig, at_ns: int, copies: int = 2) -> None:
     assert pickled.log.events == original.log.events
 
 
-@settings(max_examples=12)
+@settings(max_examples=12, phases=QUICKLY)
 @given(at_ns=st.integers(0, ms(60)))
 def test_a_fork_and_a_pickle_at_any_instant_continue_like_the_original(
     warm_rolling: Rig, at_ns: int
@@ -140,7 +147,7 @@ def test_a_fork_and_a_pickle_at_any_instant_continue_like_the_original(
     continued(warm_rolling.fork(), at_ns)
 
 
-@settings(max_examples=8)
+@settings(max_examples=8, phases=QUICKLY)
 @given(at_ns=st.integers(0, ms(60)))
 def test_so_they_do_in_the_middle_of_a_slip_controlled_stop(braking: Rig, at_ns: int) -> None:
     continued(braking.fork(), at_ns)
