@@ -18,6 +18,7 @@ from simcore.cli.selection import Selection, select
 from simcore.cli.stuck import StuckWatch
 from simcore.errors import InputError, SimcoreError
 from simcore.units import format_ns
+from simcore.version import __version__
 
 if TYPE_CHECKING:
     from simcore.network import Database
@@ -104,7 +105,8 @@ def run(
         "dbc": SHIPPED if dbc_file is None else str(dbc_file),
     }
     with unbroken_output():
-        click.echo(f"seed {seed}, " + ", ".join(f"{key} {value}" for key, value in options.items()))
+        stated = ", ".join(f"{key} {value}" for key, value in options.items())
+        click.echo(f"seed {seed}, {stated}, simcore {__version__}")
     if report is not None:
         _prepare(report)
     session = Session(
@@ -285,7 +287,6 @@ def _write_report(session: Session, folder: Path) -> list[tuple[str, Path]]:
     """Write page and JUnit file; returns what was written."""
     from simcore.report import write_html, write_junit
     from simcore.rig.requirements import load_requirements
-    from simcore.version import __version__
 
     texts = {name: entry.text for name, entry in load_requirements().items()}
     files = []

@@ -85,6 +85,8 @@ def _unrequested_force(rig: Rig) -> Iterator[Check]:
 
 def _assistance_rows(rig: Rig, row_count: int) -> Iterator[tuple[int, int]]:
     """Stretches of rows in which the driver assistance requests something on the bus."""
+    if "ADAS_LongReq" not in {message.name for message in rig.database.messages}:
+        return
     message = rig.database.message("ADAS_LongReq")
     reader = message.codec.reader(*_ASSISTANCE)
     begin: int | None = None
@@ -164,8 +166,8 @@ def _is_missing(
 def _bus_load(rig: Rig, buses: tuple[BusStatistics, ...]) -> Iterator[Check]:
     """COM-LOAD: no bus busier than 50 % in any window."""
     for bus in buses:
-        if not bus.frame_count:
-            continue
+        if not bus.load_series_ratio:
+            continue  # not one whole window to judge
         yield _check(
             rig,
             "COM-LOAD",

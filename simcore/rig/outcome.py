@@ -74,7 +74,8 @@ def _one_bus(rig: Rig, bus: Bus) -> BusStatistics:
         data_bps=bus.timing.data_bps,
         frame_count=len(frames),
         load_ratio=bus.load_ratio,
-        peak_load_ratio=max(series, default=0.0),
+        # A run shorter than one window has no peak of its own.
+        peak_load_ratio=max(series, default=bus.load_ratio),
         load_window_ns=LOAD_WINDOW_NS,
         load_series_ratio=tuple(series),
     )
@@ -121,6 +122,8 @@ def trace_of(rig: Rig) -> Trace | None:
 
 def _commands(rig: Rig, row_count: int) -> dict[str, NDArray[np.float64]]:
     """Commanded clamp forces as they were on the bus, each held until the next command."""
+    if "CDC_EmbCmd" not in {message.name for message in rig.database.messages}:
+        return {}
     message = rig.database.message("CDC_EmbCmd")
     reader = message.codec.reader(*(f"CDC_{corner}_FReq" for corner in CORNERS))
     commands = np.zeros((row_count, 4))

@@ -88,6 +88,12 @@ def scenario(
 
     def mark(marked: Callable[..., None]) -> ScenarioSet:
         code = marked.__code__
+        names = [_case_name(marked.__name__, case) for case in cases]
+        for name in names:
+            if names.count(name) > 1:
+                raise UsageError(
+                    f"@scenario {marked.__name__}", expected="unlike cases", got=f"{name} twice"
+                )
         return ScenarioSet(
             Scenario(
                 name=_case_name(marked.__name__, case),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,19 +31,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
-    """A fresh reference rig. Failed checks and findings fail the test when it ends."""
-    from simcore.rig import Rig as NewRig
+    """A fresh reference rig.
 
-    made = NewRig(seed=request.config.getoption("--simcore-seed"))
+    Failed checks, broken invariants and findings are an error of the test when it ends.
+    """
+    from simcore.rig import Rig as NewRig
+    from simcore.rig.outcome import all_checks, bus_statistics, report_collisions
+
+    seed = request.config.getoption("--simcore-seed")
+    made = NewRig(seed=seed)
     yield made
+    report_collisions(made)
     problems = [
         f"{check.requirement}: {check.text} {check.measured}, limit {check.limit}"
-        for check in made.checks
+        for check in all_checks(made, bus_statistics(made))
         if not check.passed
     ]
     problems += [f"{finding.source}: {finding.text}" for finding in made.log.findings]
     if problems:
-        pytest.fail("rig: " + "; ".join(problems), pytrace=False)
+        replay = f"replay: pytest '{request.node.nodeid}' --simcore-seed {seed}"
+        text = "\n".join(f"  {problem}" for problem in problems)
+        pytest.fail(f"rig:\n{text}\ndigest {made.digest}\n{replay}", pytrace=False)
 
 
 def pytest_pycollect_makeitem(
@@ -52,8 +61,11 @@ def pytest_pycollect_makeitem(
     if type(obj).__module__ != "simcore.rig.scenario" or type(obj).__name__ != "ScenarioSet":
         return None
     scenarios: Any = obj
+    here = collector.path.resolve()
     return [
-        ScenarioItem.from_parent(collector, name=item.name, scenario=item) for item in scenarios
+        ScenarioItem.from_parent(collector, name=item.name, scenario=item)
+        for item in scenarios
+        if Path(item.file).resolve() == here  # imported ones are tests of their own file
     ]
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from simcore.cli.selection import shipped_folder
 from simcore.resources import dbc_path
+from simcore.version import __version__
 
 REFERENCE = dbc_path("chassis_fd.dbc")
 CODEC = Path(__file__).resolve().parents[1] / "data" / "codec.dbc"
@@ -85,7 +86,10 @@ def assert_reported(folder: str | Path, *names: str) -> None:
 def test_seed_and_options_come_first_and_the_digest_last(simcore: Simcore, quick: Path) -> None:
     ended = simcore("run", quick, "--seed", 7)
     assert ended.code == 0
-    assert ended.lines[0] == "seed 7, realtime no, dbc chassis_fd.dbc (shipped)"
+    assert (
+        ended.lines[0]
+        == f"seed 7, realtime no, dbc chassis_fd.dbc (shipped), simcore {__version__}"
+    )
     assert re.fullmatch("digest [0-9a-f]{32}", ended.lines[-1])
     assert ended.lines[-2] == (
         "PASSED: 1 scenario, 1 passed, 0 failed, 0 errors, 0.010 s of virtual time"
@@ -95,7 +99,7 @@ def test_seed_and_options_come_first_and_the_digest_last(simcore: Simcore, quick
 
 def test_the_options_given_are_the_options_printed(simcore: Simcore, quick: Path) -> None:
     ended = simcore("run", quick, "--seed", -1, "--dbc", REFERENCE)
-    assert ended.lines[0] == f"seed -1, realtime no, dbc {REFERENCE}"
+    assert ended.lines[0] == f"seed -1, realtime no, dbc {REFERENCE}, simcore {__version__}"
 
 
 def test_a_repeated_run_has_the_same_digest(simcore: Simcore, quick: Path, slippery: Path) -> None:
@@ -191,7 +195,7 @@ def test_the_replay_command_of_the_report_reproduces_the_digest(
     assert set(single) == {"slippery[mu=0.3]", "slippery[mu=0.8]"}
     page = Path("out/report.html").read_text(encoding="utf-8")
     for ended in single.values():
-        assert ended.lines[0] == f"seed 3, realtime no, dbc {REFERENCE}"
+        assert ended.lines[0] == f"seed 3, realtime no, dbc {REFERENCE}, simcore {__version__}"
         assert ended.digest in page
     assert len({ended.digest for ended in single.values()}) == 2
 
@@ -275,7 +279,10 @@ def test_real_time_waits_for_the_clock_and_changes_nothing_else(
     clock = Clock()
     monkeypatch.setattr(import_module("simcore.kernel.pacing"), "time", clock)
     paced = simcore("run", quick, "--realtime")
-    assert paced.lines[0] == "seed 0, realtime yes, dbc chassis_fd.dbc (shipped)"
+    assert (
+        paced.lines[0]
+        == f"seed 0, realtime yes, dbc chassis_fd.dbc (shipped), simcore {__version__}"
+    )
     assert paced.digest == free.digest
     # 10 ms in slices of 5 ms; the first slice only sets the mark from which time is counted.
     assert clock.slept_ns == 5_000_000
@@ -384,7 +391,7 @@ def test_a_bad_database_is_exit_3_and_names_file_and_fault(
     assert ended.code == 3
     assert re.match(f"simcore: {text}", ended.err)
     assert "Traceback" not in ended.out + ended.err
-    assert ended.lines == ["seed 0, realtime no, dbc bad.dbc"]
+    assert ended.lines == [f"seed 0, realtime no, dbc bad.dbc, simcore {__version__}"]
 
 
 def test_a_syntax_error_in_a_database_names_its_line(simcore: Simcore, quick: Path) -> None:

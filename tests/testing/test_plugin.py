@@ -127,7 +127,8 @@ def test_a_failed_check_fails_a_test_that_asserts_nothing(run: Run) -> None:
         """
     )
     assert ran.code == 1
-    assert "rig: BRK-001: stopping distance 81.7 m, limit <= 70 m" in ran.lines
+    assert "  BRK-001: stopping distance 81.7 m, limit <= 70 m" in ran.lines
+    assert "replay: pytest 'test_rig.py::test_quiet' --simcore-seed 0" in ran.lines
     assert "not in the message" not in ran.out.partition("= short test summary info =")[2]
 
 
@@ -150,7 +151,7 @@ def test_a_finding_fails_a_test_that_asserts_nothing(run: Run) -> None:
     )
     assert ran.code == 1
     assert re.search(
-        r"^rig: EMB_FL: receive of Frame\(0x060, .* raised ZeroDivisionError: division by zero; "
+        r"^  EMB_FL: receive of Frame\(0x060, .* raised ZeroDivisionError: division by zero; "
         r"the node is switched off$",
         ran.out,
         re.MULTILINE,
@@ -307,3 +308,38 @@ def test_a_seed_that_is_no_number_is_usage(run: Run) -> None:
     ran = run("--simcore-seed", "x")
     assert ran.code == 4
     assert "argument --simcore-seed: invalid int value: 'x'" in ran.out
+
+
+def test_a_broken_invariant_fails_a_test_that_asserts_nothing(run: Run) -> None:
+    ran = run(
+        test_rig="""
+        from simcore import ms, RealTime
+
+        def test_quiet(rig):
+            rig.plant.calipers[0].place_at(2000.0)
+            rig.plant.calipers[0].park_locked = True
+            rig._emb_outputs[0]["park_lock_state"] = 1.0
+            rig.run_for(ms(300))
+        """
+    )
+    assert ran.code == 1
+    assert "  BRK-003: largest clamp force without a request" in ran.out
+
+
+def test_an_imported_scenario_is_a_test_of_its_own_file_only(run: Run) -> None:
+    ran = run(
+        test_rig="""
+        import sys, pathlib
+        sys.path.insert(0, str(pathlib.Path(__file__).parent))
+        from other import imported
+
+        def test_nothing(): ...
+        """,
+        other="""
+        from simcore import scenario
+
+        @scenario
+        def imported(rig): ...
+        """,
+    )
+    assert (ran.code, ran.outcomes) == (0, {"passed": 1}), ran.out
