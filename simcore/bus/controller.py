@@ -54,11 +54,14 @@ class Controller:
         self.transmit_error_count = 0
         self.receive_error_count = 0
 
-    def send(self, frame: Frame) -> None:
+    def send(self, frame: Frame, channel: str | None = None) -> None:
         """Request transmission. A disabled controller (node off) takes nothing and sends nothing.
 
+        `channel`, where given, must be this bus: a controller can stand where a port is expected.
         Raises `UsageError` for a frame the bus cannot carry.
         """
+        if channel is not None and channel != self.bus.name:
+            raise UsageError(f"{self.name}: send on {channel}", expected=self.bus.name)
         if not self.enabled:
             return
         bus = self.bus

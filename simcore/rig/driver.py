@@ -71,7 +71,9 @@ class Driver:
         self._log.add("driver", "driver", f"brake pedal to {pedal_pct:g} %")
 
     def hold_speed(self, kmh: float | None) -> None:
-        """Hold a speed with the accelerator; `None` takes the foot off."""
+        """Hold a speed, 0..300 km/h, with the accelerator; `None` takes the foot off."""
+        if kmh is not None and not 0.0 <= kmh <= 300.0:
+            raise UsageError("driver.hold_speed", expected="0..300 km/h", got=f"{kmh} km/h")
         self._cruise_mps = None if kmh is None else kmh / KMH_PER_MPS
         text = "accelerator released" if kmh is None else f"accelerator holds {kmh:g} km/h"
         self._log.add("driver", "driver", text)

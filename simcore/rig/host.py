@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from simcore.bus import Bus, Controller, Frame
 from simcore.ecu import Node
@@ -17,6 +18,12 @@ from simcore.kernel import Scheduler
 from simcore.rig.clock import NodeClock
 from simcore.rig.events import EventLog
 from simcore.units import format_ns
+
+
+class Send(Protocol):
+    """`Port.send` as an attribute."""
+
+    def __call__(self, frame: Frame, channel: str | None = None) -> None: ...
 
 
 class NodeHost:
@@ -39,6 +46,7 @@ class NodeHost:
         "node",
         "outputs",
         "running",
+        "send",
     )
 
     def __init__(
@@ -71,6 +79,9 @@ class NodeHost:
             bus.name: bus.attach(name, self._receive) for bus in buses
         }
         self._default = next(iter(self._controllers.values()), None)
+        # On a single bus the controller itself sends: one call less per frame.
+        single = len(self._controllers) == 1 and self._default is not None
+        self.send: Send = self._default.send if single and self._default else self._send_on
 
     # -- the Port the node sees ---------------------------------------------------------------
 
@@ -82,7 +93,7 @@ class NodeHost:
     def memory(self) -> dict[str, bytes]:
         return self._memory
 
-    def send(self, frame: Frame, channel: str | None = None) -> None:
+    def _send_on(self, frame: Frame, channel: str | None = None) -> None:
         """Request transmission; see `Port.send`."""
         controller = self._default if channel is None else self._controllers.get(channel)
         if controller is None:

@@ -20,14 +20,19 @@ from simcore.errors import UsageError
 from simcore.kernel import TraceDigest
 
 CORNERS = ("FL", "FR", "RL", "RR")
-_FRAME = Struct("<QQIHH").pack
+_TIMES = Struct("<QQ").pack
+_HEADER = Struct("<IHH").pack
 FOLD_AT = 2048
+
+
+_Take = Callable[[int], None]
 
 
 class MessageFold:
     """Running figures of one message of one sender on one bus."""
 
     __slots__ = (
+        "_durations_ns",
         "_latencies_ns",
         "_starts_ns",
         "busy_ns",
@@ -58,10 +63,11 @@ class MessageFold:
         """The sender was restarted: the next distance is no cycle."""
         self._starts_ns: list[int] = []
         self._latencies_ns: list[int] = []
+        self._durations_ns: list[int] = []
 
-    def collect(self) -> tuple[Callable[[int], None], Callable[[int], None]]:
-        """Where starts of frame and latencies go until `settle`."""
-        return self._starts_ns.append, self._latencies_ns.append
+    def collect(self) -> tuple[_Take, _Take, _Take]:
+        """Where starts of frame, latencies and durations go until `settle`."""
+        return self._starts_ns.append, self._latencies_ns.append, self._durations_ns.append
 
     def settle(self) -> None:
         """Work the collected frames into the figures."""
@@ -87,11 +93,13 @@ class MessageFold:
         self.last_sof_ns = starts_ns[-1]
         starts_ns.clear()
         latencies_ns.clear()
+        self.busy_ns += sum(self._durations_ns)
+        self._durations_ns.clear()
 
 
 FoldKey = tuple[str, int, bool, str]
 """channel, arbitration_id, is_extended_id, sender"""
-_Met = tuple[MessageFold, int, Callable[[int], None], Callable[[int], None]]
+_Met = tuple[bytes, _Take, _Take, _Take]
 
 
 class Recorder:
@@ -161,27 +169,27 @@ class Recorder:
 
     def fold(self) -> None:
         """Bring statistics and digest up to the last frame."""
-        frames = self.frames
-        first = self._folded
-        self._folded = len(frames)
+        block = self.frames[self._folded :]
+        if not block:
+            return
+        self._folded += len(block)
         met: dict[tuple[str, str, FrameHeader], _Met] = {}
         items: list[bytes] = []
-        for index in range(first, self._folded):
-            sof_ns, eof_ns, channel, frame, sender, request_ns = frames[index]
+        for sof_ns, eof_ns, channel, frame, sender, request_ns in block:
             header = frame.header
-            key = (channel, sender, header)
-            entry = met.get(key)
+            entry = met.get((channel, sender, header))
             if entry is None:
-                entry = met[key] = self._meet(channel, sender, header, items)
-            fold, flags, start, latency = entry
-            data = frame.data
-            items.append(_FRAME(sof_ns, eof_ns, header.arbitration_id, flags, len(data)) + data)
+                entry = self._meet(channel, sender, header, items)
+                met[channel, sender, header] = entry
+            code, start, latency, busy = entry
+            items.append(_TIMES(sof_ns, eof_ns) + code + frame.data)
             start(sof_ns)
             latency(eof_ns - request_ns)
-            fold.busy_ns += eof_ns - sof_ns
+            busy(eof_ns - sof_ns)
         self._digest.extend(items)
-        for fold, _, _, _ in met.values():
-            fold.settle()
+        for key in met:
+            channel, sender, header = key
+            self.folds[channel, header.arbitration_id, header.is_extended_id, sender].settle()
 
     def _meet(self, channel: str, sender: str, header: FrameHeader, items: list[bytes]) -> _Met:
         """First frame of a block with this header from this sender."""
@@ -198,4 +206,5 @@ class Recorder:
             | header.is_remote_frame << 4
             | header.dlc << 8
         )
-        return fold, flags, *fold.collect()
+        code = _HEADER(header.arbitration_id, flags, header.length)
+        return code, *fold.collect()

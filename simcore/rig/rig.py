@@ -45,6 +45,8 @@ from simcore.units import NS_PER_MS, format_ns
 PLANT_PERIOD_NS = NS_PER_MS
 _PLANT_STEP_S = 0.001
 _PLANT = int(Priority.PLANT)
+_SLOW_PINS_NS = 10 * NS_PER_MS
+"""Temperature and battery current are sampled this often: slow, or only reported."""
 IDLE_CALL_LIMIT = 10_000
 """More calls in a row that let no time pass than this is a script that loops."""
 
@@ -225,6 +227,8 @@ class Rig:
 
     def inject(self, fault: EcuSilent) -> None:
         """Break something, now."""
+        if not isinstance(fault, EcuSilent):
+            raise UsageError("inject", expected="a fault, as EcuSilent(node=...)", got=repr(fault))
         host = self._host(fault.node)
         self.silenced[fault.node] = self.now_ns
         self.log.add(fault.node, "fault", fault.sentence)
@@ -423,10 +427,12 @@ class Rig:
             pins["screw_travel_m"] = caliper.screw_travel_m
             pins["motor_speed_radps"] = caliper.motor_speed_radps
             pins["phase_current_a"] = caliper.phase_current_a
-            pins["battery_current_a"] = caliper.battery_current_a
             pins["wheel_speed_radps"] = wheel_speed_radps
             pins["supply_v"] = supply_v
-            pins["disc_temperature_c"] = caliper.disc_temperature_c
+        if self.scheduler.now_ns % _SLOW_PINS_NS == 0:
+            for pins, caliper in zip(self._emb_inputs, plant.calipers, strict=True):
+                pins["battery_current_a"] = caliper.battery_current_a
+                pins["disc_temperature_c"] = caliper.disc_temperature_c
         pedal_pct = self.driver.pedal_pct
         if pedal_pct != self._pedal_pct:
             self._pedal_pct = pedal_pct

@@ -87,7 +87,11 @@ def scenario(
         raise UsageError("@scenario", expected="a list of requirement ids", got=requirements)
 
     def mark(marked: Callable[..., None]) -> ScenarioSet:
+        if not inspect.isfunction(marked):
+            raise UsageError("@scenario", expected="a function", got=repr(marked))
         code = marked.__code__
+        for case in cases or ({},):
+            _require_fit(marked, case)
         names = [_case_name(marked.__name__, case) for case in cases]
         for name in names:
             if names.count(name) > 1:
@@ -107,6 +111,18 @@ def scenario(
         )
 
     return mark(function) if function is not None else mark
+
+
+def _require_fit(function: Callable[..., None], case: Case) -> None:
+    """Refuse a function that cannot be called with a rig and the values of its case."""
+    try:
+        inspect.signature(function).bind(None, **case)
+    except TypeError as error:
+        raise UsageError(
+            f"@scenario {_case_name(function.__name__, case)}",
+            expected="a function of a rig and the values of its case",
+            got=str(error),
+        ) from None
 
 
 def _case_name(name: str, case: Case) -> str:

@@ -121,7 +121,7 @@ def test_what_only_looks_has_the_same_digest(warm_rolling: Rig) -> None:
     assert looked.digest == same.digest
 
 
-# -- fork and pickle -------------------------------------------------------------------------------
+# -- fork and pickle -----------------------------------------------------------------------------
 
 
 def continued(original: Rig, at_ns: int) -> None:
@@ -241,8 +241,7 @@ def test_a_fork_shares_what_cannot_change(rolling: Rig) -> None:
     assert fork.database is rolling.database
     assert fork.recorder.frames is not rolling.recorder.frames
     assert all(
-        mine is its
-        for mine, its in zip(fork.recorder.frames, rolling.recorder.frames, strict=True)
+        mine is its for mine, its in zip(fork.recorder.frames, rolling.recorder.frames, strict=True)
     )
 
 

@@ -77,7 +77,9 @@ class SmallActuator:
             state = 3 if self.request_n > 0 else 2
             wheel = (abs(speed_radps) * 0.345 * 3.6, 2 if abs(speed_radps) < 0.05 else 0, 3)
             data = self.write.write(force_n, 3, state, *wheel, 2, 0)
-        frame = Frame(message.arbitration_id, bytes(message.length), is_fd=True, bitrate_switch=True)
+        frame = Frame(
+            message.arbitration_id, bytes(message.length), is_fd=True, bitrate_switch=True
+        )
         self.port.send(frame.with_data(self.senders[index].protect(data)))
 
 
@@ -181,7 +183,7 @@ def test_what_is_no_node_is_refused_and_the_old_one_stays(standing: Rig, missing
     assert standing.log.findings == []
 
 
-# -- a module that raises --------------------------------------------------------------------------
+# -- a module that raises ------------------------------------------------------------------------
 
 
 class Broken(Emb):
@@ -284,7 +286,7 @@ def test_a_crashed_module_runs_again_after_a_reset(rolling: Rig) -> None:
     assert len(rolling.log.findings) == 1
 
 
-# -- a module that asks for odd things -------------------------------------------------------------
+# -- a module that asks for odd things -----------------------------------------------------------
 
 
 class Asking(Quiet):
@@ -416,7 +418,7 @@ def test_the_interrupt_key_gets_through_a_module(standing: Rig) -> None:
         standing.run_for(ms(100))
 
 
-# -- the port --------------------------------------------------------------------------------------
+# -- the port ------------------------------------------------------------------------------------
 
 
 @pytest.fixture

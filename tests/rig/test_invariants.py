@@ -51,7 +51,7 @@ def test_judging_changes_nothing(rolling: Rig) -> None:
     assert rolling.digest == before
 
 
-# -- BRK-003 ---------------------------------------------------------------------------------------
+# -- BRK-003 -------------------------------------------------------------------------------------
 
 
 class RogueEmb(Emb):
@@ -167,7 +167,7 @@ def test_what_the_domain_controller_says_is_no_excuse(rolling: Rig) -> None:
     assert "BRK-003" in failing(rolling)
 
 
-# -- COM-001 ---------------------------------------------------------------------------------------
+# -- COM-001 -------------------------------------------------------------------------------------
 
 
 def with_cycle(message_id: int, cycle_ms: int, wrong_ms: int) -> Database:
@@ -245,7 +245,7 @@ def test_frames_of_an_impostor_are_not_the_senders_cycle(rolling: Rig) -> None:
     assert "COM-001" not in failing(rolling)
 
 
-# -- COM-LOAD --------------------------------------------------------------------------------------
+# -- COM-LOAD ------------------------------------------------------------------------------------
 
 
 class Flood:

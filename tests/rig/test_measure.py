@@ -21,7 +21,7 @@ from simcore.rig.measure import (
 from simcore.rig.recorder import CORNERS
 from simcore.units import ms, s
 
-# -- MFDD ------------------------------------------------------------------------------------------
+# -- MFDD ----------------------------------------------------------------------------------------
 
 
 def test_mfdd_of_a_case_computed_by_hand() -> None:
@@ -58,7 +58,7 @@ def test_mfdd_is_0_where_there_is_no_stretch_from_80_to_10_percent(speed: list[f
     assert mfdd_mps2(np.array(speed), np.array([0.0, 1.0, 2.0]), 30.0) == 0.0
 
 
-# -- locked wheels ---------------------------------------------------------------------------------
+# -- locked wheels -------------------------------------------------------------------------------
 
 
 @given(flags=st.lists(st.booleans(), max_size=40))
@@ -96,7 +96,7 @@ def test_a_lock_counts_above_15_kmh_and_below_a_tenth_of_the_speed_only() -> Non
     assert longest_lock_ms(rig, 12) == 3.0
 
 
-# -- manoeuvres --------------------------------------------------------------------------------------
+# -- manoeuvres ----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from simcore.rig.outcome import (
 )
 from simcore.units import ms
 
-# -- load ------------------------------------------------------------------------------------------
+# -- load ----------------------------------------------------------------------------------------
 
 
 def brute_force(stretches: list[tuple[int, int]], duration: int, window: int) -> list[float]:
@@ -71,7 +71,7 @@ def test_bus_statistics_add_up(warm_rolling: Rig) -> None:
     assert 0.2 < bus.load_ratio < 0.5
 
 
-# -- messages ----------------------------------------------------------------------------------------
+# -- messages ------------------------------------------------------------------------------------
 
 
 def test_message_statistics_are_those_of_the_records(warm_rolling: Rig) -> None:
@@ -115,7 +115,7 @@ def test_the_pause_of_a_reset_is_no_cycle(standing: Rig) -> None:
     assert ms(4.5) < row.cycle_min_ns <= row.cycle_max_ns < ms(5.5)
 
 
-# -- trace -------------------------------------------------------------------------------------------
+# -- trace ---------------------------------------------------------------------------------------
 
 
 def test_a_rig_that_never_ran_has_no_trace() -> None:

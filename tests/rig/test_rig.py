@@ -20,7 +20,7 @@ from simcore.units import ms, s
 DATA = Path(__file__).resolve().parents[1] / "data"
 
 
-# -- time --------------------------------------------------------------------------------------
+# -- time ----------------------------------------------------------------------------------------
 
 
 def test_run_for_lets_exactly_that_time_pass(standing: Rig) -> None:
@@ -124,7 +124,9 @@ def test_an_action_in_the_past_is_refused(standing: Rig) -> None:
 
 
 def test_a_closure_as_action_is_refused(standing: Rig) -> None:
-    with pytest.raises(UsageError, match="expected a bound method or a functools.partial of one$"):
+    with pytest.raises(
+        UsageError, match=r"expected a bound method or a functools\.partial of one$"
+    ):
         standing.at(ms(400), lambda: None)
 
 
@@ -158,7 +160,9 @@ def test_an_unknown_node_is_refused_with_those_there_are(standing: Rig, ask: obj
 
 
 def test_an_unknown_message_or_signal_is_refused_with_the_nearest(standing: Rig) -> None:
-    with pytest.raises(UsageError, match=r"^unknown message 'CDC_BrkStt': did you mean 'CDC_BrkSt'"):
+    with pytest.raises(
+        UsageError, match=r"^unknown message 'CDC_BrkStt': did you mean 'CDC_BrkSt'"
+    ):
         standing.signal("CDC_BrkStt", "CDC_DegrLvl")
     with pytest.raises(UsageError, match=r"unknown signal 'CDC_DegrLevel'.*'CDC_DegrLvl'"):
         standing.signal("CDC_BrkSt", "CDC_DegrLevel")
@@ -241,7 +245,7 @@ def test_last_ms_is_when_a_condition_last_held(rolling: Rig) -> None:
         rolling.last_ms("pedal", lambda pct: pct > 0, since_ns=0)
 
 
-# -- faults -------------------------------------------------------------------------------------------
+# -- faults --------------------------------------------------------------------------------------
 
 
 def test_a_silent_ecu_sends_nothing_and_its_outputs_are_off(rolling: Rig) -> None:
@@ -274,7 +278,8 @@ def test_a_reset_ends_the_silence_and_starts_the_node_anew(rolling: Rig) -> None
 
 def test_a_frame_on_the_wire_is_finished_when_its_sender_falls_silent(standing: Rig) -> None:
     standing.run_until(
-        lambda: any(bus.armed and bus._current is not None for bus in standing.buses), timeout=ms(10)
+        lambda: any(bus.armed and bus._current is not None for bus in standing.buses),
+        timeout=ms(10),
     )
     current = standing.buses[0]._current
     assert current is not None
@@ -283,7 +288,7 @@ def test_a_frame_on_the_wire_is_finished_when_its_sender_falls_silent(standing: 
     assert current in standing.recorder.frames
 
 
-# -- checks -------------------------------------------------------------------------------------------
+# -- checks --------------------------------------------------------------------------------------
 
 
 def test_a_check_is_kept_with_time_and_text_and_returns_its_outcome(standing: Rig) -> None:
@@ -327,7 +332,7 @@ def test_a_report_keeps_the_last_value_of_a_name(standing: Rig) -> None:
     assert standing.measurements == {"stopping distance": "40 m"}
 
 
-# -- databases ----------------------------------------------------------------------------------------
+# -- databases -----------------------------------------------------------------------------------
 
 
 def test_a_database_without_the_reference_nodes_is_refused() -> None:

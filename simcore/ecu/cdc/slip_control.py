@@ -108,9 +108,7 @@ class WheelSlipControl:
     ) -> float:
         """Force for the next period: the demand, or less."""
         p = self._p
-        raw_mps2 = (wheel_speed_mps - self._speed_mps) / p.dt_s
-        self.acceleration_mps2 += 0.6 * (raw_mps2 - self.acceleration_mps2)
-        self._speed_mps = wheel_speed_mps
+        self.roll(wheel_speed_mps)
         floor_mps = p.leave_below_mps if self.phase else p.enter_above_mps
         if reference_mps < floor_mps or demand_n <= 0.0:
             self.phase = SlipPhase.IDLE
@@ -136,6 +134,12 @@ class WheelSlipControl:
             self.phase = SlipPhase.IDLE
             self.force_n = demand_n
         return self.force_n
+
+    def roll(self, wheel_speed_mps: float) -> None:
+        """Follow the wheel's speed and acceleration without controlling it."""
+        raw_mps2 = (wheel_speed_mps - self._speed_mps) / self._p.dt_s
+        self.acceleration_mps2 += 0.6 * (raw_mps2 - self.acceleration_mps2)
+        self._speed_mps = wheel_speed_mps
 
     def _is_unstable(self, slip_ratio: float) -> bool:
         p = self._p
@@ -191,7 +195,15 @@ class SlipController:
     demand (its brake failed) is left out of that. `active` says which wheels are under control.
     """
 
-    __slots__ = ("_parameters", "_reference", "_split_s", "_wheels", "active", "rear_select_low")
+    __slots__ = (
+        "_engaged",
+        "_parameters",
+        "_reference",
+        "_split_s",
+        "_wheels",
+        "active",
+        "rear_select_low",
+    )
 
     def __init__(
         self, parameters: SlipControlParameters = DEFAULT, *, rear_select_low: bool = True
@@ -200,6 +212,7 @@ class SlipController:
         self._reference = ReferenceSpeed(dt_s=parameters.dt_s)
         self._wheels = tuple(WheelSlipControl(parameters) for _ in range(4))
         self._split_s = 0.0
+        self._engaged = False
         self.rear_select_low = rear_select_low
         self.active: list[bool] = [False] * 4
 
@@ -240,8 +253,19 @@ class SlipController:
                 raise UsageError(
                     f"SlipController.step, {name}", expected="4 values", got=len(values)
                 )
-        braking = max(force_demand_n) > 50.0
-        reference_mps = self._reference.step(wheel_speed_mps, wheel_valid, ax_mps2, braking=braking)
+        demand_max_n = max(force_demand_n)
+        reference_mps = self._reference.step(
+            wheel_speed_mps, wheel_valid, ax_mps2, braking=demand_max_n > 50.0
+        )
+        if demand_max_n <= 0.0 and not self._engaged:
+            # Nobody brakes and nobody did a period ago: only the wheels' memories go on.
+            for wheel, speed_mps, valid in zip(
+                self._wheels, wheel_speed_mps, wheel_valid, strict=True
+            ):
+                if valid:
+                    wheel.roll(speed_mps)
+            return list(force_demand_n)
+        self._engaged = demand_max_n > 0.0
         force_n = [
             wheel.step(demand_n, speed_mps, reference_mps, clamp_n) if valid else demand_n
             for wheel, demand_n, speed_mps, clamp_n, valid in zip(

@@ -98,18 +98,35 @@ class Emb(Ecu):
         if state is EmbState.INIT:
             force_quality = QUALITY_INIT
         obeys = state in BRAKING
+        force_n = application.clamp_force_n
+        speed_kmh = speed_radps * p.wheel_radius_m * KMH_PER_MPS
+        current_a = pins["phase_current_a"]
+        motor_rpm = pins["motor_speed_radps"] * RPM_PER_RADPS
+        travel_um = pins["screw_travel_m"] * _UM_PER_M
+        if not (
+            -1000.0 <= force_n <= 64000.0
+            and speed_kmh <= 655.34
+            and -204.8 <= current_a <= 204.7
+            and -8192.0 <= motor_rpm <= 8191.0
+            and -1000.0 <= travel_um <= 7191.0
+        ):
+            force_n = saturated(force_n, -1000.0, 64000.0)
+            speed_kmh = saturated(speed_kmh, 0.0, 655.34)
+            current_a = saturated(current_a, -204.8, 204.7)
+            motor_rpm = saturated(motor_rpm, -8192.0, 8191.0)
+            travel_um = saturated(travel_um, -1000.0, 7191.0)
         return self._write_1.write(
-            saturated(application.clamp_force_n, -1000.0, 64000.0),
+            force_n,
             force_quality,
             state,
             application.fault_level,
-            saturated(speed_radps * p.wheel_radius_m * KMH_PER_MPS, 0.0, 655.34),
+            speed_kmh,
             _direction(wheel_speed_radps),
             QUALITY_VALID,
             int(pulses),
-            saturated(pins["phase_current_a"], -204.8, 204.7),
-            saturated(pins["motor_speed_radps"] * RPM_PER_RADPS, -8192.0, 8191.0),
-            saturated(pins["screw_travel_m"] * _UM_PER_M, -1000.0, 7191.0),
+            current_a,
+            motor_rpm,
+            travel_um,
             p.force_control.force_max_n if obeys else 0.0,
             self.selection.echo if obeys else ECHO_REJECTED,
             self.selection.bus,
