@@ -75,6 +75,8 @@ class Driver:
         if kmh is not None and not 0.0 <= kmh <= 300.0:
             raise UsageError("driver.hold_speed", expected="0..300 km/h", got=f"{kmh} km/h")
         self._cruise_mps = None if kmh is None else kmh / KMH_PER_MPS
+        if kmh is None:
+            self.accelerator_n = 0.0
         text = "accelerator released" if kmh is None else f"accelerator holds {kmh:g} km/h"
         self._log.add("driver", "driver", text)
 

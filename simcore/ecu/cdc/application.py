@@ -35,6 +35,8 @@ class Application:
     __slots__ = (
         "_accelerator",
         "_braking_since_ns",
+        "_healthy_decel_mps2",
+        "_healthy_demand_n",
         "_imu",
         "_imu_data",
         "_p",
@@ -96,6 +98,8 @@ class Application:
         self.degradation = Degradation.FULL
         self.standstill = False
         self._braking_since_ns: int | None = None
+        self._healthy_decel_mps2 = 0.0
+        self._healthy_demand_n: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
 
     def step(self, now_ns: int) -> None:
         """One control period."""
@@ -141,14 +145,22 @@ class Application:
         since_ns = self.actuators.lost_since_ns
         if since_ns is not None:
             since_ns = max(since_ns, self._braking_since_ns)
-        return distribute(
+        lost = self.actuators.lost
+        healthy = not any(lost)
+        if healthy and since_ns is None and self._healthy_decel_mps2 == self.decel_mps2:
+            return list(self._healthy_demand_n)  # with all brakes it depends on nothing else
+        demand_n = distribute(
             self.decel_mps2,
             mass_kg=self._p.mass_kg,
-            available=[not lost for lost in self.actuators.lost],
+            available=[not one for one in lost],
             force_max_n=self.force_max_n,
             speed_mps=self.slip.reference_speed_mps,
             since_loss_s=(now_ns - since_ns) / NS_PER_S if since_ns is not None else 1e9,
         )
+        if healthy:
+            self._healthy_decel_mps2 = self.decel_mps2
+            self._healthy_demand_n = tuple(demand_n)
+        return demand_n
 
     def _hold(
         self,
