@@ -23,13 +23,31 @@ class EventLog:
         """Record an event now."""
         event = Event(time_ns=self._scheduler.now_ns, source=source, kind=kind, text=text)
         self.events.append(event)
-        self._digest.add(f"{event.time_ns}\x1f{source}\x1f{kind}\x1f{text}\x1e".encode())
+        self._digest_event(event.time_ns, source, kind, text)
 
-    def find(self, source: str, text: str, detail: str = "") -> None:
-        """Record that something is wrong; it fails the run."""
-        now_ns = self._scheduler.now_ns
-        self.findings.append(Finding(time_ns=now_ns, source=source, text=text, detail=detail))
-        self.add(source, "finding", text)
+    def find(
+        self,
+        source: str,
+        text: str,
+        detail: str = "",
+        *,
+        time_ns: int | None = None,
+        digest_text: str | None = None,
+    ) -> None:
+        """Record that something is wrong; it fails the run.
+
+        `time_ns` is when, now by default; `digest_text` stands for `text` in the digest where the
+        text may differ between two runs of the same thing.
+        """
+        when_ns = self._scheduler.now_ns if time_ns is None else time_ns
+        self.findings.append(Finding(time_ns=when_ns, source=source, text=text, detail=detail))
+        self.events.append(Event(time_ns=when_ns, source=source, kind="finding", text=text))
+        shown = text if digest_text is None else digest_text
+        self._digest_event(when_ns, source, "finding", shown)
+
+    def _digest_event(self, time_ns: int, source: str, kind: str, text: str) -> None:
+        item = f"{time_ns}\x1f{source}\x1f{kind}\x1f{text}\x1e"
+        self._digest.add(item.encode("utf-8", "backslashreplace"))
 
     def hexdigest(self) -> str:
         """Digest over all events so far."""

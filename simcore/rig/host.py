@@ -120,10 +120,8 @@ class NodeHost:
         """Set an output pin; see `Port.write`."""
         if pin not in self.outputs:
             raise UsageError(f"{self._name}: write pin {pin!r}", expected=_listed(self.outputs))
-        if value_ratio - value_ratio != 0.0:  # infinite or not a number
-            raise UsageError(
-                f"{self._name}: write pin {pin!r}", expected="a finite number", got=value_ratio
-            )
+        if type(value_ratio) is not float or value_ratio - value_ratio != 0.0:
+            value_ratio = _plain_float(f"{self._name}: write pin {pin!r}", value_ratio)
         self.outputs[pin] = value_ratio
 
     def log(self, kind: str, text: str) -> None:
@@ -181,7 +179,7 @@ class NodeHost:
             self.node.receive(frame, self._scheduler.now_ns)
             if not self._fixed_schedule and self.node.next_deadline_ns() != self._armed_ns:
                 self._arm()
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, GeneratorExit) as error:
             self._crashed(f"receive of {frame!r}", error)
 
     def tick(self, now_ns: int) -> int | None:
@@ -198,7 +196,7 @@ class NodeHost:
                     expected=f"a time after {format_ns(now_ns)}, or None",
                     got=format_ns(deadline_ns),
                 )
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, GeneratorExit) as error:
             self._crashed("on_timer", error)
             return None
         self._armed_ns = deadline_ns = deadline_ns if self.running else None
@@ -217,11 +215,17 @@ class NodeHost:
 
     def _crashed(self, where: str, error: BaseException) -> None:
         self.halt()
-        detail = "".join(traceback.format_exception(error))
+        kind = type(error).__name__
+        try:
+            said = str(error)
+        except Exception:  # even that can be broken in a module we did not write
+            said = "(its text cannot be printed)"
         self._log.find(
             self._name,
-            f"{where} raised {type(error).__name__}: {error}; the node is switched off",
-            detail,
+            f"{where} raised {kind}: {said}; the node is switched off",
+            "".join(traceback.format_exception(error)),
+            # What it said may hold a memory address; the digest must not.
+            digest_text=f"{where} raised {kind}",
         )
 
 
@@ -231,6 +235,18 @@ def _require_whole(deadline_ns: object) -> None:
         raise UsageError(
             "next_deadline_ns", expected="whole ns as an int, or None", got=repr(deadline_ns)
         )
+
+
+def _plain_float(where: str, value: object) -> float:
+    """A finite Python float from an int or a float; anything else would reach the physics."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            plain = float(value)
+        except OverflowError:
+            plain = float("inf")
+        if plain - plain == 0.0:
+            return plain
+    raise UsageError(where, expected="a finite number", got=repr(value))
 
 
 def _listed(pins: Mapping[str, float]) -> str:

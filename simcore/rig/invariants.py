@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simcore.protection import USABLE, Profile05Receiver
 from simcore.rig.recorder import CORNERS, MessageFold
 from simcore.rig.result import BusStatistics, Check
 from simcore.units import NS_PER_MS, format_ns
@@ -24,7 +25,15 @@ RELEASE_MS = 150
 """Time a clamp force may take to go after a release, BRK-004."""
 CYCLE_TOLERANCE_RATIO = 0.10
 LOAD_LIMIT_RATIO = 0.50
-_ASSISTANCE = ("ADAS_AebActv", "ADAS_AccActv", "ADAS_HoldReq", "ADAS_AebPrefill")
+PEDAL_DEAD_PCT = 100.0 * 2.0 / 60.0
+"""Pedal position up to which nothing is asked for: 2 of 60 mm."""
+_ASSISTANCE = (
+    "ADAS_AebActv",
+    "ADAS_AebPrefill",
+    "ADAS_AccActv",
+    "ADAS_AccAccel",
+    "ADAS_HoldReq",
+)
 
 
 def judge(rig: Rig, buses: tuple[BusStatistics, ...]) -> list[Check]:
@@ -49,16 +58,17 @@ def _check(
 def _unrequested_force(rig: Rig) -> Iterator[Check]:
     """BRK-003: without any request no wheel sees more than 500 N, in any state.
 
-    A request is the driver's pedal, a request of the driver assistance on the bus, or auto hold
-    switched on at standstill: seen from outside the controller under test, never from what it
-    reports itself. After a request ends the release time of BRK-004 is granted.
+    A request is the driver's pedal beyond its dead travel, a braking or hold request of the driver
+    assistance on the bus, or auto hold switched on at standstill: seen from outside the controller
+    under test, never from what it reports itself. After a request ends the release time of BRK-004
+    is granted.
     """
     if rig.recorder.row_count == 0:
         return
-    requested = (rig.recorder.column("pedal_pct") > 0.0) | (
+    requested = (rig.recorder.column("pedal_pct") > PEDAL_DEAD_PCT) | (
         rig.recorder.column("hold_allowed_ratio") > 0.0
     )
-    for begin_row, end_row in _assistance_rows(rig, len(requested)):
+    for begin_row, end_row in _assistance_rows(rig):
         requested[begin_row:end_row] = True
     rows = np.arange(len(requested))
     last_request = np.maximum.accumulate(np.where(requested, rows, -RELEASE_MS - 1))
@@ -83,26 +93,38 @@ def _unrequested_force(rig: Rig) -> Iterator[Check]:
     )
 
 
-def _assistance_rows(rig: Rig, row_count: int) -> Iterator[tuple[int, int]]:
-    """Stretches of rows in which the driver assistance requests something on the bus."""
-    if "ADAS_LongReq" not in {message.name for message in rig.database.messages}:
+def _assistance_rows(rig: Rig) -> Iterator[tuple[int, int]]:
+    """Stretches of rows in which the driver assistance asks for braking or holding.
+
+    Only frames of the message's own sender count, and only such as a receiver would use; a request
+    lasts until the next frame, but no longer than the deadline of three cycles.
+    """
+    name = "ADAS_LongReq"
+    if name not in {message.name for message in rig.database.messages}:
         return
-    message = rig.database.message("ADAS_LongReq")
+    message = rig.database.message(name)
     reader = message.codec.reader(*_ASSISTANCE)
-    begin: int | None = None
+    checker = None
+    if message.e2e is not None:
+        checker = Profile05Receiver(message.e2e.data_id, message.length)
+    lifetime_rows = 3 * (message.cycle_time_ns or NS_PER_MS) // NS_PER_MS
     for record in rig.recorder.frames:
-        if record.frame.arbitration_id != message.arbitration_id:
+        frame = record.frame
+        if frame.arbitration_id != message.arbitration_id or record.sender not in message.senders:
             continue
-        if len(record.frame.data) != message.length:
+        if checker is not None and checker.check(frame.data) not in USABLE:
             continue
-        row = record.eof_ns // NS_PER_MS
-        if any(value in (1, 2) for value in reader.read(record.frame.data)):
-            begin = row if begin is None else begin
-        elif begin is not None:
-            yield begin, row + 1
-            begin = None
-    if begin is not None:
-        yield begin, row_count
+        if len(frame.data) == message.length and _asks(reader.read(frame.data)):
+            row = record.eof_ns // NS_PER_MS
+            yield row, row + lifetime_rows
+
+
+def _asks(value: tuple[float, ...]) -> bool:
+    """Whether the values of `_ASSISTANCE` ask for clamp force."""
+    emergency, prefill, cruise, acceleration_mps2, hold = value
+    return (
+        emergency in (1, 2) or prefill == 1 or hold == 1 or (cruise == 1 and acceleration_mps2 < 0)
+    )
 
 
 def _cycle_times(rig: Rig) -> Iterator[Check]:

@@ -11,7 +11,7 @@ from simcore.rig.invariants import judge
 from simcore.rig.measure import WHEEL_RADIUS_M
 from simcore.rig.recorder import CORNERS
 from simcore.rig.result import BusStatistics, Check, MessageStatistics, Trace
-from simcore.units import NS_PER_MS, NS_PER_S
+from simcore.units import NS_PER_MS, NS_PER_S, format_ns
 
 if TYPE_CHECKING:
     from simcore.bus import Bus
@@ -75,7 +75,7 @@ def _one_bus(rig: Rig, bus: Bus) -> BusStatistics:
         frame_count=len(frames),
         load_ratio=bus.load_ratio,
         # A run shorter than one window has no peak of its own.
-        peak_load_ratio=max(series, default=bus.load_ratio),
+        peak_load_ratio=peak_load(begins, ends, rig.now_ns, LOAD_WINDOW_NS) or bus.load_ratio,
         load_window_ns=LOAD_WINDOW_NS,
         load_series_ratio=tuple(series),
     )
@@ -89,13 +89,37 @@ def load_series(
     if count == 0:
         return []
     edges = np.arange(count + 1, dtype=np.int64) * window_ns
-    # Busy time before an edge: whole stretches that ended, plus the part of one that spans it.
-    ended = np.concatenate(([0], np.cumsum(ends - begins)))[np.searchsorted(ends, edges, "right")]
-    spanning = np.searchsorted(begins, edges, "left") - np.searchsorted(ends, edges, "right")
-    index = np.minimum(np.searchsorted(ends, edges, "right"), max(len(begins) - 1, 0))
-    part = np.where(spanning > 0, edges - begins[index], 0) if len(begins) else 0
-    busy = np.diff(ended + part)
+    busy = np.diff(_busy_before(edges, begins, ends))
     return [float(value) for value in busy / window_ns]
+
+
+def peak_load(
+    begins: NDArray[np.int64], ends: NDArray[np.int64], duration_ns: int, window_ns: int
+) -> float:
+    """Largest share of any window of this length, wherever it begins; 0 where none fits.
+
+    The share is extreme where the window begins with a stretch or ends with one.
+    """
+    last_ns = duration_ns - window_ns
+    if last_ns < 0 or len(begins) == 0:
+        return 0.0
+    starts = np.clip(np.concatenate((begins, ends - window_ns)), 0, last_ns)
+    busy = _busy_before(starts + window_ns, begins, ends) - _busy_before(starts, begins, ends)
+    return float(np.max(busy)) / window_ns
+
+
+def _busy_before(
+    times: NDArray[np.int64], begins: NDArray[np.int64], ends: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Covered time before each of `times`: whole stretches, plus the part of one that spans it."""
+    if len(begins) == 0:
+        return np.zeros(len(times), dtype=np.int64)
+    over = np.searchsorted(ends, times, "right")
+    whole = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(ends - begins)))[over]
+    spanning = np.searchsorted(begins, times, "left") > over
+    index = np.minimum(over, len(begins) - 1)
+    part = np.where(spanning, times - begins[index], 0)
+    return np.asarray(whole + part, dtype=np.int64)
 
 
 def trace_of(rig: Rig) -> Trace | None:
@@ -149,11 +173,18 @@ def all_checks(rig: Rig, buses: tuple[BusStatistics, ...]) -> tuple[Check, ...]:
 def report_collisions(rig: Rig) -> None:
     """Turn what the buses could not resolve into findings."""
     for bus in rig.buses:
+        times_ns: dict[tuple[tuple[str, ...], int, bool], list[int]] = {}
         for collision in bus.collisions:
+            frame = collision.frame
+            key = (collision.senders, frame.arbitration_id, frame.is_extended_id)
+            times_ns.setdefault(key, []).append(collision.time_ns)
+        bus.collisions.clear()
+        for (senders, arbitration_id, _), when_ns in times_ns.items():
             rig.log.find(
                 bus.name,
-                f"different frames with the arbitration field of {collision.frame!r} from "
-                f"{' and '.join(collision.senders)} at one instant: a bit error on a real bus; "
-                "error frames are not modelled, they were sent one after the other",
+                f"different frames with identifier 0x{arbitration_id:03X} from "
+                f"{' and '.join(senders)} at one instant, {len(when_ns)} times from "
+                f"{format_ns(when_ns[0])} on: a bit error on a real bus; error frames are not "
+                "modelled, they were sent one after the other",
+                time_ns=when_ns[0],
             )
-        bus.collisions.clear()

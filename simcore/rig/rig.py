@@ -314,7 +314,7 @@ class Rig:
     def check(
         self,
         requirement: str,
-        passed: object,
+        passed: bool | np.bool_,
         *,
         measured: float | str | None = None,
         limit: str = "",
@@ -322,11 +322,14 @@ class Rig:
     ) -> bool:
         """Judge a requirement; the run goes on whatever the outcome.
 
-        `measured` may be a number: it is printed with the unit of `limit`. Returns `passed`.
+        `measured` may be a number: it is printed with the unit of `limit`. A measurement that is
+        no number fails. Returns the outcome. Raises `UsageError` for an outcome that is no bool.
         """
         if not requirement:
             raise UsageError("check", expected="a requirement id")
-        outcome = bool(passed)
+        if not isinstance(passed, (bool, np.bool_)):
+            raise UsageError(f"check {requirement}", expected="True or False", got=repr(passed))
+        outcome = bool(passed) and measured == measured  # NaN is unequal to itself
         self.checks.append(
             Check(
                 requirement=requirement,

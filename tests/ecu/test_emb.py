@@ -97,6 +97,34 @@ def test_an_implausible_sensor_fails_the_self_test(make_emb: Make) -> None:
     assert (status["EMB_FL_State"], status["EMB_FL_FaultLvl"]) == ("SafeReleased", "Failed")
 
 
+def test_a_force_sensor_that_was_out_of_range_in_start_up_only_is_trusted_after_it(
+    make_emb: Make,
+) -> None:
+    bench = make_emb()
+    bench.port.inputs["clamp_force_n"] = 1e6
+    bench.run_to(ms(20))
+    bench.port.inputs["clamp_force_n"] = 700.0
+    bench.run_to(ms(200))
+    assert bench.node.application.state is EmbState.READY
+    status = bench.last("EMB_FL_St1")
+    assert (status["EMB_FL_FActQf"], status["EMB_FL_FAct"]) == ("Valid", 700)
+
+
+def test_a_degraded_actuator_is_well_again_after_a_supply_interruption_with_a_good_sensor(
+    make_emb: Make,
+) -> None:
+    bench = braking(make_emb)
+    bench.port.inputs["clamp_force_n"] = 1e6
+    bench.run_for(ms(5))
+    assert bench.node.application.state is EmbState.DEGRADED
+    bench.port.inputs.update(clamp_force_n=0.0, supply_v=0.0)
+    bench.run_for(ms(5))
+    bench.port.inputs["supply_v"] = 48.0
+    bench.run_for(ms(200))
+    assert bench.node.application.state is EmbState.FORCE_CTRL
+    assert bench.last("EMB_FL_St1")["EMB_FL_FActQf"] == "Valid"
+
+
 def test_it_starts_again_once_the_failed_sensor_is_plausible(make_emb: Make) -> None:
     bench = make_emb()
     bench.port.inputs["screw_travel_m"] = 0.02
@@ -492,6 +520,25 @@ def test_the_motor_takes_the_load_before_the_lock_opens(make_emb: Make) -> None:
     assert bench.node.application.state is EmbState.READY
     assert bench.port.outputs["park_lock_state"] == 0.0
     assert bench.node.application.force_ref_n == 0.0
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="SAFE_RELEASED forgets that the lock is closed: the actuator comes back READY, locked",
+)
+def test_supply_lost_while_the_lock_is_to_open_does_not_leave_it_closed(make_emb: Make) -> None:
+    """BRK-003: an actuator that says it is ready must not be clamped by its own lock."""
+    bench = parked(make_emb)
+    bench.port.inputs["clamp_force_n"] = 10_000.0
+    bench.repeat("CDC_EmbCmd", **command(0, "ParkRelease"))
+    bench.run_for(ms(20))
+    assert bench.node.application.state is EmbState.PARK_RELEASING
+    bench.port.inputs["supply_v"] = 0.0
+    bench.run_for(ms(20))
+    bench.port.inputs["supply_v"] = 48.0
+    bench.run_for(ms(400))
+    ready = bench.node.application.state is EmbState.READY
+    assert not (ready and bench.port.outputs["park_lock_state"] == 1.0)
 
 
 def test_a_parking_brake_whose_travel_sensor_fails_is_locked_for_good(make_emb: Make) -> None:

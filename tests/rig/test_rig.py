@@ -265,6 +265,48 @@ def test_a_silent_ecu_sends_nothing_and_its_outputs_are_off(rolling: Rig) -> Non
     ]
 
 
+PARK = {
+    f"CDC2_{corner}_{name}": value
+    for corner in ("FL", "FR", "RL", "RR")
+    for name, value in (("Mode", "ParkApply"), ("ReqVld", 1), ("FSlope", 1000))
+}
+
+
+@pytest.fixture
+def parked(standing: Rig) -> Rig:
+    """All four brakes parked by the secondary lane."""
+    standing.inject(EcuSilent(node="CDC"))
+    standing.restbus("CDC2").set("CDC2_EmbCmd", **PARK)
+    standing.run_for(ms(600))
+    assert standing.signal("EMB_FL_St1", "EMB_FL_State") == 5
+    assert min(standing.vehicle.clamp_force_n) > 11_000.0
+    return standing
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="NodeHost.halt writes 0 to every output, park_lock_state included: the lock opens",
+)
+def test_a_parked_brake_stays_locked_when_its_ecu_loses_its_supply(parked: Rig) -> None:
+    """BRK-008: the lock is mechanical and needs no supply."""
+    parked.inject(EcuSilent(node="EMB_RR"))
+    parked.run_for(ms(500))
+    assert parked.vehicle.clamp_force_n[3] > 11_000.0
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="NodeHost.start writes the initial outputs, park_lock_state included: the lock opens",
+)
+def test_a_parked_brake_stays_locked_through_a_reset_of_its_ecu(parked: Rig) -> None:
+    parked.reset("EMB_RR")
+    lowest_n = parked.vehicle.clamp_force_n[3]
+    for _ in range(300):
+        parked.run_for(ms(1))
+        lowest_n = min(lowest_n, parked.vehicle.clamp_force_n[3])
+    assert lowest_n > 11_000.0
+
+
 def test_a_reset_ends_the_silence_and_starts_the_node_anew(rolling: Rig) -> None:
     rolling.inject(EcuSilent(node="EMB_FL"))
     rolling.run_for(ms(100))

@@ -215,6 +215,8 @@ class Application:
             passed = self._sensors_plausible()
             event = EmbEvent.SELF_TEST_PASSED if passed else EmbEvent.SELF_TEST_FAILED
             self._happens(event)
+            # A force sensor that was lost before and passed is trusted again.
+            self.force_valid = self.force_valid or passed
 
     def _sensors_plausible(self) -> bool:
         pins = self._port.inputs
