@@ -58,9 +58,9 @@ class Driver:
 
     def press(self, pedal_pct: float, *, now_ns: int, ramp_ns: int = DEFAULT_RAMP_NS) -> None:
         """Move the brake pedal to `pedal_pct` along a straight ramp."""
-        if not 0.0 <= pedal_pct <= 100.0:
+        if not isinstance(pedal_pct, (int, float)) or not 0.0 <= pedal_pct <= 100.0:
             raise UsageError("driver.press", expected="0..100 %", got=f"{pedal_pct} %")
-        if ramp_ns < 0:
+        if isinstance(ramp_ns, bool) or not isinstance(ramp_ns, int) or ramp_ns < 0:
             raise UsageError("driver.press", expected="a ramp >= 0 ns", got=f"{ramp_ns} ns")
         self._cruise_mps = None
         self.accelerator_n = 0.0

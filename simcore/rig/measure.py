@@ -62,6 +62,8 @@ class Release:
     released: bool
     duration_ms: float
     """Release of the pedal until the last clamp force is below 500 N."""
+    force_before_n: float
+    """Smallest clamp force at the moment of release: without any there is nothing to measure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,9 @@ class ForceAccuracy:
     worst_excess_n: float
     """Largest deviation beyond max(3 %, 300 N) of the command; <= 0 is within."""
     smallest_command_n: float
+    command_spread_ratio: float
+    """How far the largest command of a wheel exceeded its smallest: 0 is steady. The other figures
+    mean something for a steady command only."""
 
 
 def measure_stop(rig: Rig, *, pedal_pct: float, timeout_ns: int, ramp_ns: int) -> Stop:
@@ -178,9 +183,14 @@ def _longest_run(flags: NDArray[np.bool_]) -> int:
 def measure_release(rig: Rig, *, timeout_ns: int) -> Release:
     """Release the pedal; see `Rig.measure_release`."""
     started_ns = rig.now_ns
+    force_before_n = min(rig.vehicle.clamp_force_n)
     rig.release_pedal()
     released = rig.run_until(_Released(rig), timeout=timeout_ns)
-    return Release(released=released, duration_ms=(rig.now_ns - started_ns) / NS_PER_MS)
+    return Release(
+        released=released,
+        duration_ms=(rig.now_ns - started_ns) / NS_PER_MS,
+        force_before_n=force_before_n,
+    )
 
 
 class _Released:
@@ -214,7 +224,7 @@ def measure_force_accuracy(rig: Rig, *, duration_ns: int) -> ForceAccuracy:
         raise UsageError(
             "measure_force_accuracy", expected="CDC_EmbCmd on the bus", got="no such frame"
         )
-    worst_n, excess_n = 0.0, float("-inf")
+    worst_n, excess_n, spread = 0.0, float("-inf"), 0.0
     for index, corner in enumerate(CORNERS):
         lowest_n = min(command[index] for command in commands)
         highest_n = max(command[index] for command in commands)
@@ -224,8 +234,10 @@ def measure_force_accuracy(rig: Rig, *, duration_ns: int) -> ForceAccuracy:
         deviation_n = max(below, above, 0.0)
         worst_n = max(worst_n, deviation_n)
         excess_n = max(excess_n, deviation_n - max(0.03 * highest_n, 300.0))
+        spread = max(spread, (highest_n - lowest_n) / max(lowest_n, 1.0))
     return ForceAccuracy(
         worst_deviation_n=worst_n,
         worst_excess_n=excess_n,
         smallest_command_n=float(min(min(command) for command in commands)),
+        command_spread_ratio=spread,
     )

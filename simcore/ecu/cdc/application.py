@@ -134,6 +134,15 @@ class Application:
             self._port.log("reaction", f"degradation {self.degradation.name} -> {level.name}")
             self.degradation = level
 
+    @property
+    def request_valid(self) -> bool:
+        """Whether the commands mean anything: somebody asks, or the driver is known not to.
+
+        Without a pedal the actuators shall not be told to open; what they do then is COM-004.
+        """
+        source = self.source
+        return self.pedal.available or source not in (RequestSource.NONE, RequestSource.DRIVER)
+
     def _demand_n(self, now_ns: int) -> list[float]:
         """Clamp forces before slip control."""
         if self.decel_mps2 <= 0.0:
@@ -176,7 +185,9 @@ class Application:
         drive_off = assistance.releases_hold
         if accelerator.usable(now_ns):
             (accelerator_pct,) = self._read_accelerator.read(accelerator.data)
-            drive_off = drive_off or accelerator_pct > self._p.release_accelerator_pct
+            # Beyond 100 % lies "not available", which is no wish to drive off.
+            pressed = self._p.release_accelerator_pct < accelerator_pct <= 100.0
+            drive_off = drive_off or pressed
         hold_mps2 = self.hold.step(
             now_ns,
             wheel_speed_mps=wheel_mps,

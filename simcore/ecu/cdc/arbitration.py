@@ -27,7 +27,16 @@ from simcore.network import Database
 class PedalInput:
     """The driver's request from two travel channels."""
 
-    __slots__ = ("_data", "_p", "_read", "_reception", "_travel_mm", "degraded")
+    __slots__ = (
+        "_data",
+        "_p",
+        "_read",
+        "_reception",
+        "_travel_max_mm",
+        "_travel_mm",
+        "available",
+        "degraded",
+    )
 
     def __init__(self, database: Database, reception: Reception, parameters: CdcParameters) -> None:
         self._reception = reception
@@ -35,6 +44,10 @@ class PedalInput:
         self._p = parameters
         self._data: bytes | None = None
         self._travel_mm = 0.0
+        maximum = database.message("BPS_Pedal").signal("BPS_Trvl1").maximum
+        self._travel_max_mm = float("inf") if maximum is None else float(maximum)
+        self.available = False
+        """Whether at least one channel says what the driver wants."""
         self.degraded = False
 
     def decel_mps2(self, now_ns: int, *, starting: bool) -> float:
@@ -47,6 +60,7 @@ class PedalInput:
         reception.monitor(now_ns)
         if not reception.usable(now_ns):
             self.degraded = not starting
+            self.available = False
             self._data = None
             self._travel_mm = 0.0
             return 0.0
@@ -62,8 +76,10 @@ class PedalInput:
     def _judge(
         self, first_mm: float, second_mm: float, first_quality: int, second_quality: int
     ) -> None:
-        first = first_quality == QUALITY_VALID
-        second = second_quality == QUALITY_VALID
+        # Beyond the range of the signal a travel is reserved, whatever its quality says.
+        first = first_quality == QUALITY_VALID and first_mm <= self._travel_max_mm
+        second = second_quality == QUALITY_VALID and second_mm <= self._travel_max_mm
+        self.available = first or second
         self.degraded = not (first and second)
         if first and second:
             if abs(first_mm - second_mm) <= self._p.pedal_disagreement_mm:

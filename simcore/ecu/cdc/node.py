@@ -92,6 +92,7 @@ class Cdc(Ecu):
             POWER_MODE_DRIVE,
         ]
         active = application.slip.active
+        valid = application.request_valid
         lost = application.actuators.lost
         for i, force_n in enumerate(application.force_request_n):
             braking = force_n > p.contact_force_n and not lost[i]
@@ -99,7 +100,7 @@ class Cdc(Ecu):
                 force_n if braking else 0.0,
                 MODE_FORCE if braking else MODE_CLEARANCE,
                 p.force_slope_kn_per_s,
-                1,
+                valid,
                 active[i],
             )
         return self._write_command.write(*values)

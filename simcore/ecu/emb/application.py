@@ -151,7 +151,10 @@ class Application:
         self._command = command
         self._settled_state = None
         limit_n = self._controller.parameters.force_max_n
-        self._target_n = min(force_target_n(command, 0.0), limit_n)
+        target_n = force_target_n(command, 0.0)
+        if target_n > limit_n and self._target_n < limit_n:
+            self._port.log("note", f"{target_n:.0f} N asked for, {limit_n:.0f} N is the most")
+        self._target_n = min(target_n, limit_n)
         self._gradient_step_n = (
             gradient_n_per_s(command, self._parameters) * self._controller.parameters.dt_s
         )

@@ -4,10 +4,13 @@ Requirement COM-004. The primary lane counts while it is usable (three cycles, 1
 secondary lane. With neither, the last command stays for `command_lost_ns`; after that the last
 force is held for `hold_last_ns` if the vehicle was braking above `hold_above_kmh`, then the pedal
 message gives an axle default, and without a valid pedal the brake opens. All times count from the
-arrival of the last valid command.
+arrival of the last valid command. A valid pedal that is released ends all holding at once: COM-004
+says "up to", and BRK-003 wants no force without a request.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from simcore.ecu.emb.communication import (
     BUS_A,
@@ -28,7 +31,7 @@ from simcore.ecu.emb.communication import (
 )
 from simcore.ecu.emb.parameters import EmbParameters
 from simcore.ecu.runtime import Reception
-from simcore.network import Database
+from simcore.network import Database, Message
 
 _RELEASED = Command(0.0, MODE_CLEARANCE, 1000.0, 1, 0)
 _N_PER_KN = 1000.0
@@ -40,6 +43,8 @@ class CommandSelection:
     __slots__ = (
         "_commanded_ns",
         "_decoded",
+        "_force_limit_n",
+        "_log",
         "_lost_since_ns",
         "_parameters",
         "_pedal",
@@ -48,11 +53,14 @@ class CommandSelection:
         "_read_primary",
         "_read_secondary",
         "_read_speed",
+        "_rejecting",
         "_secondary",
+        "_slope_limit_kn_per_s",
         "_speed",
         "bus",
         "command",
         "echo",
+        "rejected_count",
     )
 
     def __init__(
@@ -65,6 +73,7 @@ class CommandSelection:
         secondary: Reception,
         pedal: Reception,
         speed: Reception,
+        log: Callable[[str, str], None],
     ) -> None:
         self._parameters = parameters
         self._primary, self._secondary = primary, secondary
@@ -73,6 +82,13 @@ class CommandSelection:
         self._read_secondary = command_reader(database, "CDC2", corner)
         self._read_pedal = pedal_reader(database)
         self._read_speed = speed_reader(database)
+        command = database.message("CDC_EmbCmd")
+        self._force_limit_n = _maximum(command, f"CDC_{corner}_FReq")
+        self._slope_limit_kn_per_s = _maximum(command, f"CDC_{corner}_FSlope")
+        self._log = log
+        self._rejecting = False
+        self.rejected_count = 0
+        """Commands with values the database reserves."""
         self._decoded: bytes | None = None
         self._commanded_ns = 0
         """When the last valid command arrived."""
@@ -96,12 +112,12 @@ class CommandSelection:
                 return self.command
             command = Command._make(self._read_primary.read(data))
             self._decoded = data
-            if command.valid:
+            if command.valid and self._acceptable(command):
                 return self._obey(command, BUS_A, primary.updated_ns or 0)
         secondary = self._secondary
         if secondary.usable(now_ns):
             command = Command._make(self._read_secondary.read(secondary.data))
-            if command.valid:
+            if command.valid and self._acceptable(command):
                 self._decoded = None
                 return self._obey(command, BUS_B, secondary.updated_ns or 0)
         self._decoded = None
@@ -123,6 +139,10 @@ class CommandSelection:
             self._lost_since_ns = self._commanded_ns
         self.bus = BUS_NONE
         lost_for_ns = now_ns - self._lost_since_ns
+        travel_mm = self._pedal_travel_mm(now_ns)
+        if travel_mm is not None and travel_mm <= p.pedal_dead_travel_mm:
+            # The driver has let go: holding on would be force without a request (BRK-003).
+            return self._pedal_direct(travel_mm)
         if lost_for_ns < p.command_lost_ns:
             self.echo = ECHO_HOLD_LAST
             return self.command
@@ -133,30 +153,54 @@ class CommandSelection:
             and self._speed_kmh() > p.hold_above_kmh
         ):
             return self.command
-        return self._pedal_direct(now_ns)
+        return self._pedal_direct(travel_mm)
 
-    def _pedal_direct(self, now_ns: int) -> Command:
-        p = self._parameters
+    def _pedal_travel_mm(self, now_ns: int) -> float | None:
+        """The smaller of the valid travel channels; `None` without a usable pedal."""
         pedal = self._pedal
-        if pedal.usable(now_ns):
-            travel_1_mm, travel_2_mm, quality_1, quality_2 = self._read_pedal.read(pedal.data)
-            channels = [
-                travel_mm
-                for travel_mm, quality in ((travel_1_mm, quality_1), (travel_2_mm, quality_2))
-                if quality == QUALITY_VALID
-            ]
-            if channels:
-                self.echo = ECHO_PEDAL_DIRECT
-                share_ratio = (min(channels) - p.pedal_dead_travel_mm) / (
-                    p.pedal_full_travel_mm - p.pedal_dead_travel_mm
-                )
-                force_n = min(1.0, max(0.0, share_ratio)) * p.pedal_direct_force_n
-                mode = MODE_FORCE if force_n > 0.0 else MODE_CLEARANCE
-                self.command = Command(force_n, mode, 1000.0, 1, 0)
-                return self.command
-        self.echo = ECHO_RAMP_OUT
-        self.command = _RELEASED
+        if not pedal.usable(now_ns):
+            return None
+        travel_1_mm, travel_2_mm, quality_1, quality_2 = self._read_pedal.read(pedal.data)
+        channels = [
+            travel_mm
+            for travel_mm, quality in ((travel_1_mm, quality_1), (travel_2_mm, quality_2))
+            if quality == QUALITY_VALID
+        ]
+        return min(channels) if channels else None
+
+    def _pedal_direct(self, travel_mm: float | None) -> Command:
+        """The axle default for a pedal travel; open where there is none."""
+        p = self._parameters
+        if travel_mm is None:
+            self.echo = ECHO_RAMP_OUT
+            self.command = _RELEASED
+            return self.command
+        self.echo = ECHO_PEDAL_DIRECT
+        share_ratio = (travel_mm - p.pedal_dead_travel_mm) / (
+            p.pedal_full_travel_mm - p.pedal_dead_travel_mm
+        )
+        force_n = min(1.0, max(0.0, share_ratio)) * p.pedal_direct_force_n
+        mode = MODE_FORCE if force_n > 0.0 else MODE_CLEARANCE
+        self.command = Command(force_n, mode, 1000.0, 1, 0)
         return self.command
+
+    def _acceptable(self, command: Command) -> bool:
+        """Refuse reserved values: a command beyond the ranges of the database is not valid."""
+        acceptable = (
+            command.force_n <= self._force_limit_n
+            and command.force_slope_kn_per_s <= self._slope_limit_kn_per_s
+        )
+        if not acceptable:
+            self.rejected_count += 1
+            if not self._rejecting:
+                self._log(
+                    "detection",
+                    f"command of {command.force_n:.0f} N with {command.force_slope_kn_per_s:.0f} "
+                    f"kN/s rejected: beyond {self._force_limit_n:.0f} N or "
+                    f"{self._slope_limit_kn_per_s:.0f} kN/s",
+                )
+        self._rejecting = not acceptable
+        return acceptable
 
     def _speed_kmh(self) -> float:
         """Last known vehicle speed; 0 where it was never received valid."""
@@ -165,6 +209,11 @@ class CommandSelection:
             return 0.0
         speed_kmh, quality = self._read_speed.read(data)
         return float(speed_kmh) if quality == QUALITY_VALID else 0.0
+
+
+def _maximum(message: Message, signal: str) -> float:
+    maximum = message.signal(signal).maximum
+    return float("inf") if maximum is None else float(maximum)
 
 
 def force_target_n(command: Command, force_now_n: float) -> float:

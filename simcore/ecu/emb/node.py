@@ -66,6 +66,7 @@ class Emb(Ecu):
             secondary=self.receives("CDC2_EmbCmd"),
             pedal=self.receives("BPS_Pedal"),
             speed=self.receives("CDC_VehDyn"),
+            log=self.port.log,
         )
         self.application = Application(self.port, self.parameters, self.selection, now_ns)
         status = self.database.message(f"{self.name}_St1")

@@ -107,9 +107,11 @@ class Reception:
     def monitor(self, now_ns: int) -> None:
         """Count the cycles that passed without a frame. Called from a periodic task."""
         expected_ns = self._expected_ns
-        if expected_ns is None or now_ns <= expected_ns:
+        if expected_ns is None:  # since power on: the first frame is due within its own grace
+            self._expected_ns = now_ns + self._grace_ns
             return
-        assert self._cycle_ns is not None
+        if now_ns <= expected_ns or self._cycle_ns is None:
+            return
         while expected_ns < now_ns:
             expected_ns += self._cycle_ns
             if self._machine is not None:
