@@ -43,7 +43,9 @@ def panic_stop(rig: Rig) -> None:
     accuracy = rig.measure_force_accuracy(duration=ms(300))
     rig.check(
         "BRK-005",
-        accuracy.smallest_command_n > 1000.0 and accuracy.worst_excess_n <= 0.0,
+        accuracy.smallest_command_n > 1000.0
+        and accuracy.command_spread_ratio <= 0.01
+        and accuracy.worst_excess_n <= 0.0,
         measured=f"{accuracy.worst_deviation_n:.0f} N of {accuracy.smallest_command_n:.0f} N",
         limit="max(3 %, 300 N)",
         text="steady force against command",
@@ -53,7 +55,7 @@ def panic_stop(rig: Rig) -> None:
     rig.report("release below 500 N", f"{release.duration_ms:.0f} ms")
     rig.check(
         "BRK-004",
-        release.released and release.duration_ms <= 150.0,
+        release.force_before_n > 5000.0 and release.released and release.duration_ms <= 150.0,
         measured=release.duration_ms,
         limit="<= 150 ms",
         text="pedal release to the last clamp force below 500 N",

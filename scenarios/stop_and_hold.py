@@ -16,13 +16,10 @@ def stop_and_hold(rig: Rig) -> None:
     rig.check("BRK-008", stop.stopped, measured=str(stop.stopped), text="came to a stop")
     rig.run_for(s(1))
 
-    start_m = rig.vehicle.x_m
+    start_m, start_ns = rig.vehicle.x_m, rig.now_ns
     rig.release_pedal(ramp_ns=ms(200))
-    lowest_m = start_m
-    for _ in range(60):
-        rig.run_for(s(1))
-        lowest_m = min(lowest_m, rig.vehicle.x_m)
-    rolled_cm = 100.0 * (start_m - lowest_m)
+    rig.run_for(s(60))
+    rolled_cm = 100.0 * (start_m - float(rig.recorded("x_m", since_ns=start_ns).min()))
     rig.report("roll-back in 60 s", f"{rolled_cm:.2f} cm")
     rig.check(
         "BRK-008",

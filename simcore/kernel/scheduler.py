@@ -117,6 +117,11 @@ class Scheduler:
         self.event_count += 1
         return True
 
+    @property
+    def in_event(self) -> bool:
+        """Whether an event is being run right now."""
+        return self._end_ns >= 0
+
     def next_event_ns(self) -> int | None:
         """Time of the earliest event, `None` where the queue is empty."""
         return self._heap[0][0] if self._heap else None

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simcore.bus import BitTiming, Bus, BusRecord, FrameLog
+from simcore.bus import BitTiming, Bus
 from simcore.ecu import Node, RestbusNode
 from simcore.errors import UsageError
 from simcore.faults import EcuSilent
 from simcore.kernel import FreeRunning, Pacing, Priority, RandomStreams, Scheduler, StuckError
-from simcore.network import Database, Message
+from simcore.kernel.scheduler import require_copyable
+from simcore.network import Database
 from simcore.network.messages import Number
 from simcore.plant.chassis import ChassisPlant
 from simcore.rig.clock import NodeClock
@@ -35,11 +37,13 @@ from simcore.rig.host import NodeHost
 from simcore.rig.measure import ForceAccuracy, Release, Stop, measure_force_accuracy
 from simcore.rig.measure import measure_release as _measure_release
 from simcore.rig.measure import measure_stop as _measure_stop
+from simcore.rig.printing import printed
 from simcore.rig.recorder import CORNERS, Recorder
 from simcore.rig.reference import CHASSIS_A, EMB_NODES, PINS, SUPPLY_V, build_node
 from simcore.rig.result import Check
 from simcore.rig.timing import timing_of
 from simcore.rig.vehicle import VehicleControl
+from simcore.rig.watching import FrameSeen, carries
 from simcore.units import NS_PER_MS, format_ns
 
 PLANT_PERIOD_NS = NS_PER_MS
@@ -98,6 +102,7 @@ class Rig:
         self.driver = Driver(self.log)
         self._pacing: Pacing = pacing if pacing is not None else FreeRunning()
         self._idle_calls = 0
+        self._acting = False
         bus_timing = timing if timing is not None else timing_of(self.database)
         self.buses = (Bus(CHASSIS_A, bus_timing, self.scheduler, log=self.recorder.frames),)
         self._hosts: dict[str, NodeHost] = {}
@@ -174,8 +179,19 @@ class Rig:
         return held
 
     def at(self, time_ns: int, action: Callable[[], object]) -> None:
-        """Do something at a virtual time; `action` is a bound method or a partial of one."""
-        self.scheduler.timer(time_ns, Priority.OBSERVER, action)
+        """Do something at a virtual time; `action` is a bound method or a partial of one.
+
+        Raises `UsageError` for a time that has passed and for what could not be copied.
+        """
+        require_copyable(action)
+        self.scheduler.timer(time_ns, Priority.OBSERVER, partial(self._act, action))
+
+    def _act(self, action: Callable[[], object]) -> None:
+        self._acting = True
+        try:
+            action()
+        finally:
+            self._acting = False
 
     def _count_idle(self, idle: bool) -> None:
         self._idle_calls = self._idle_calls + 1 if idle else 0
@@ -276,7 +292,7 @@ class Rig:
         found = self.database.message(message)
         reader = found.codec.reader(signal)
         for record in reversed(self.recorder.frames):
-            if _carries(record, found):
+            if carries(record, found):
                 value: Number = reader.read(record.frame.data)[0]
                 return value
         return None
@@ -286,9 +302,16 @@ class Rig:
     ) -> bool:
         """Run until a frame of `message` arrives whose decoded values `accept` takes."""
         return self.run_until(
-            _FrameSeen(self.recorder.frames, self.database.message(message), accept),
+            FrameSeen(self.recorder.frames, self.database.message(message), accept),
             timeout=timeout,
         )
+
+    def recorded(self, column: str, *, since_ns: int = 0) -> NDArray[np.float64]:
+        """A recorded column, one value per millisecond, from the first one after `since_ns`.
+
+        Raises `UsageError` for an unknown column, naming all there are.
+        """
+        return self.recorder.column(column, first_row=max(0, since_ns // PLANT_PERIOD_NS))
 
     def last_ms(
         self, column: str, holds: Callable[[NDArray[np.float64]], object], *, since_ns: int
@@ -297,13 +320,11 @@ class Rig:
 
         `holds` gets the column as an array and returns an array of flags.
         """
-        first_row = max(0, since_ns // PLANT_PERIOD_NS)
-        flags = np.asarray(holds(self.recorder.column(column, first_row=first_row)))
-        rows = np.flatnonzero(flags)
+        rows = np.flatnonzero(np.asarray(holds(self.recorded(column, since_ns=since_ns))))
         if len(rows) == 0:
             return 0.0
-        last_ns = (first_row + int(rows[-1]) + 1) * PLANT_PERIOD_NS
-        return max(0.0, (last_ns - since_ns) / NS_PER_MS)
+        last_ns = (since_ns // PLANT_PERIOD_NS + int(rows[-1]) + 1) * PLANT_PERIOD_NS
+        return (last_ns - since_ns) / NS_PER_MS
 
     def elapsed_ms(self, since_ns: int) -> float:
         """Milliseconds from a virtual time until now."""
@@ -335,7 +356,7 @@ class Rig:
                 requirement=requirement,
                 passed=outcome,
                 text=text,
-                measured=_printed(measured, limit),
+                measured=printed(measured, limit),
                 limit=limit,
                 time_ns=self.now_ns,
                 source="scenario",
@@ -355,7 +376,12 @@ class Rig:
         return blake2b(parts.encode(), digest_size=16).hexdigest()
 
     def fork(self) -> Rig:
-        """An independent copy that continues from this instant."""
+        """An independent copy that continues from this instant.
+
+        Raises `UsageError` from inside a node's own call: a half-done instant cannot be continued.
+        """
+        if self.scheduler.in_event and not self._acting:
+            raise UsageError("fork", expected="between two instants, not from inside a node")
         return copy.deepcopy(self)
 
     # -- inside --------------------------------------------------------------------------------
@@ -447,54 +473,3 @@ class Rig:
         pins["yaw_rate_radps"] = vehicle.yaw_rate_radps
         pins["ax_mps2"] = vehicle.specific_force_x_mps2
         pins["ay_mps2"] = vehicle.specific_force_y_mps2
-
-
-class _FrameSeen:
-    """Predicate: a frame of a message with accepted values was recorded since it was made."""
-
-    __slots__ = ("_accept", "_frames", "_index", "_message")
-
-    def __init__(
-        self, frames: FrameLog, message: Message, accept: Callable[[dict[str, Number]], bool]
-    ) -> None:
-        self._frames = frames
-        self._message = message
-        self._accept = accept
-        self._index = len(frames)
-
-    def __call__(self) -> bool:
-        frames = self._frames
-        while self._index < len(frames):
-            record = frames[self._index]
-            self._index += 1
-            if _carries(record, self._message) and self._accept(
-                self._message.codec.decode(record.frame.data)
-            ):
-                return True
-        return False
-
-
-def _carries(record: BusRecord, message: Message) -> bool:
-    frame = record.frame
-    return (
-        frame.arbitration_id == message.arbitration_id
-        and frame.is_extended_id == message.is_extended_id
-        and len(frame.data) == message.length
-    )
-
-
-def _printed(measured: float | str | None, limit: str) -> str:
-    """A measured value as printed, with the unit that ends the limit."""
-    if measured is None or isinstance(measured, str):
-        return measured or ""
-    words = limit.split()
-    unit = words[-1] if len(words) > 1 and not _is_number(words[-1]) else ""
-    return f"{measured:.4g} {unit}".strip()
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
