@@ -19,6 +19,9 @@ from simcore.rig.clock import NodeClock
 from simcore.rig.events import EventLog
 from simcore.units import format_ns
 
+LATCHED = "_state"
+"""Output pins with this ending drive a latch: it stays as it is when the ECU has no supply."""
+
 
 class Send(Protocol):
     """`Port.send` as an attribute."""
@@ -135,7 +138,9 @@ class NodeHost:
         self.running = True
         for controller in self._controllers.values():
             controller.set_enabled(True)
-        self.outputs.update(self._initial_outputs)
+        for pin, value in self._initial_outputs.items():
+            if not pin.endswith(LATCHED):
+                self.outputs[pin] = value
         self._armed_ns = None
         self._fixed_schedule = bool(getattr(self.node, "fixed_schedule", False))
         try:
@@ -156,7 +161,8 @@ class NodeHost:
         for controller in self._controllers.values():
             controller.set_enabled(False)
         for pin in self.outputs:
-            self.outputs[pin] = 0.0
+            if not pin.endswith(LATCHED):
+                self.outputs[pin] = 0.0
 
     def replace(self, node: Node) -> None:
         """Put another module in this place and power it on."""

@@ -108,15 +108,21 @@ def _assistance_rows(rig: Rig) -> Iterator[tuple[int, int]]:
     if message.e2e is not None:
         checker = Profile05Receiver(message.e2e.data_id, message.length)
     lifetime_rows = 3 * (message.cycle_time_ns or NS_PER_MS) // NS_PER_MS
+    begin: int | None = None
     for record in rig.recorder.frames:
         frame = record.frame
         if frame.arbitration_id != message.arbitration_id or record.sender not in message.senders:
             continue
         if checker is not None and checker.check(frame.data) not in USABLE:
             continue
-        if len(frame.data) == message.length and _asks(reader.read(frame.data)):
-            row = record.eof_ns // NS_PER_MS
-            yield row, row + lifetime_rows
+        if len(frame.data) != message.length:
+            continue
+        row = record.eof_ns // NS_PER_MS
+        if begin is not None:
+            yield begin, min(row, begin + lifetime_rows)
+        begin = row if _asks(reader.read(frame.data)) else None
+    if begin is not None:
+        yield begin, begin + lifetime_rows
 
 
 def _asks(value: tuple[float, ...]) -> bool:

@@ -25,6 +25,7 @@ EMB_INPUTS = {
     "wheel_speed_radps": 0.0,
     "supply_v": SUPPLY_V,
     "disc_temperature_c": 20.0,
+    "park_lock_state": 0.0,
 }
 EMB_OUTPUTS = {"motor_current_a": 0.0, "park_lock_state": 0.0}
 PINS: dict[str, tuple[dict[str, float], dict[str, float]]] = {

@@ -462,6 +462,7 @@ class Rig:
             for pins, caliper in zip(self._emb_inputs, plant.calipers, strict=True):
                 pins["battery_current_a"] = caliper.battery_current_a
                 pins["disc_temperature_c"] = caliper.disc_temperature_c
+                pins["park_lock_state"] = float(caliper.park_locked)
         pedal_pct = self.driver.pedal_pct
         if pedal_pct != self._pedal_pct:
             self._pedal_pct = pedal_pct

@@ -18,6 +18,7 @@ SHIPPED = [
     *("low_friction_stop[mu=0.3]", "low_friction_stop[mu=0.8]"),
     "panic_stop",
     *(f"silent_actuator[corner={corner}]" for corner in ("FL", "FR", "RL", "RR")),
+    *(f"silent_in_full_stop[corner={corner}]" for corner in ("FL", "FR", "RL", "RR")),
     "stop_and_hold",
 ]
 ONE = """
@@ -47,7 +48,7 @@ def test_nothing_named_is_everything_shipped() -> None:
 
 def test_a_shipped_scenario_is_found_by_its_bare_name() -> None:
     assert names("panic_stop") == ["panic_stop"]
-    assert names("silent_actuator") == SHIPPED[4:8]
+    assert names("silent_actuator") == SHIPPED[4:12]
     assert names("silent_actuator::silent_actuator[corner=RL]") == SHIPPED[6:7]
 
 

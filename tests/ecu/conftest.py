@@ -25,6 +25,7 @@ EMB_PINS = {
     "wheel_speed_radps": 0.0,
     "supply_v": 48.0,
     "disc_temperature_c": 20.0,
+    "park_lock_state": 0.0,
 }
 
 
@@ -52,6 +53,8 @@ class FakePort:
     def write(self, pin: str, value_ratio: float) -> None:
         assert pin in self.outputs, f"{self.name} has no output pin {pin}"
         self.outputs[pin] = value_ratio
+        if pin in self.inputs:  # what a latch is set to is what its sensor sees
+            self.inputs[pin] = value_ratio
 
     def log(self, kind: str, text: str) -> None:
         self.events.append((kind, text))

@@ -172,6 +172,27 @@ def test_a_silent_pedal_is_no_request_and_warns(cdc: Any) -> None:
     assert cdc.last("CDC_BrkSt")["CDC_DegrLvl"] == "PedalDegr"
 
 
+def test_without_a_pedal_the_command_says_that_it_is_not_valid(cdc: Any) -> None:
+    """What the actuators do then is theirs, COM-004; an assistance may still command them."""
+    valid = [f"CDC_{corner}_ReqVld" for corner in CORNERS]
+    assert {cdc.last("CDC_EmbCmd")[name] for name in valid} == {"Valid"}
+    cdc.stop("BPS_Pedal")
+    cdc.run_for(ms(30))
+    assert {cdc.last("CDC_EmbCmd")[name] for name in valid} == {"NotValid"}
+    cdc.repeat("ADAS_LongReq", ADAS_AebActv="Full", ADAS_AebDecel=-6.0)
+    cdc.run_for(ms(40))
+    assert {cdc.last("CDC_EmbCmd")[name] for name in valid} == {"Valid"}
+    assert min(forces(cdc)) > 1_000
+
+
+def test_one_pedal_channel_left_keeps_the_command_valid(cdc: Any) -> None:
+    cdc.repeat("BPS_Pedal", **pedal(31.0, Qf1="Invalid"))
+    cdc.run_for(ms(30))
+    values = cdc.last("CDC_EmbCmd")
+    assert {values[f"CDC_{corner}_ReqVld"] for corner in CORNERS} == {"Valid"}
+    assert min(forces(cdc)) > 1_000
+
+
 def test_disagreeing_pedal_channels_brake_by_the_smaller_and_warn(cdc: Any) -> None:
     """SAF-003."""
     cdc.repeat("BPS_Pedal", **pedal(31.0))
@@ -363,6 +384,14 @@ def test_the_accelerator_ends_the_hold(parked_cdc: Any) -> None:
     parked_cdc.repeat("VCU_Torque", VCU_AccPed=3.2)
     follow(parked_cdc, ms(500), **STILL)
     assert forces(parked_cdc) == [0] * 4
+
+
+def test_an_accelerator_that_is_not_available_does_not_end_the_hold(parked_cdc: Any) -> None:
+    """Beyond 100 %."""
+    standing(parked_cdc)
+    parked_cdc.repeat("VCU_Torque", VCU_AccPed=102)
+    follow(parked_cdc, ms(300), **STILL)
+    assert min(forces(parked_cdc)) > 0
 
 
 def test_the_assistance_may_ask_for_a_hold_and_release_it(parked_cdc: Any) -> None:

@@ -522,10 +522,19 @@ def test_the_motor_takes_the_load_before_the_lock_opens(make_emb: Make) -> None:
     assert bench.node.application.force_ref_n == 0.0
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="SAFE_RELEASED forgets that the lock is closed: the actuator comes back READY, locked",
-)
+def test_an_actuator_that_wakes_up_locked_knows_that_it_is_parked(make_emb: Make) -> None:
+    bench = make_emb()
+    bench.port.inputs.update(park_lock_state=1.0, clamp_force_n=12_000.0)
+    bench.repeat("CDC_EmbCmd", **command(0, "Clearance"))
+    bench.run_to(ms(400))
+    assert bench.node.application.state is EmbState.PARK_APPLIED
+    assert bench.port.outputs == {"motor_current_a": 0.0, "park_lock_state": 1.0}
+    bench.repeat("CDC_EmbCmd", **command(0, "ParkRelease"))
+    bench.run_for(ms(50))
+    assert bench.node.application.state is EmbState.READY
+    assert bench.port.outputs["park_lock_state"] == 0.0
+
+
 def test_supply_lost_while_the_lock_is_to_open_does_not_leave_it_closed(make_emb: Make) -> None:
     """BRK-003: an actuator that says it is ready must not be clamped by its own lock."""
     bench = parked(make_emb)
@@ -537,8 +546,11 @@ def test_supply_lost_while_the_lock_is_to_open_does_not_leave_it_closed(make_emb
     bench.run_for(ms(20))
     bench.port.inputs["supply_v"] = 48.0
     bench.run_for(ms(400))
-    ready = bench.node.application.state is EmbState.READY
-    assert not (ready and bench.port.outputs["park_lock_state"] == 1.0)
+    assert bench.node.application.state is EmbState.PARK_RELEASING
+    bench.port.inputs["clamp_force_n"] = 12_000.0
+    bench.run_for(ms(20))
+    assert bench.node.application.state is EmbState.READY
+    assert bench.port.outputs["park_lock_state"] == 0.0
 
 
 def test_a_parking_brake_whose_travel_sensor_fails_is_locked_for_good(make_emb: Make) -> None:

@@ -189,7 +189,7 @@ def test_an_actuator_that_was_never_commanded_stays_released(make_emb: Make) -> 
 
 @pytest.mark.parametrize(
     ("travel_mm", "force_n"),
-    [(0.0, 0.0), (2.0, 0.0), (31.0, 6_900.0), (60.0, 13_800.0), (80.0, 13_800.0)],
+    [(31.0, 6_900.0), (60.0, 13_800.0), (80.0, 13_800.0)],
 )
 def test_then_the_pedal_alone_gives_the_axle_default(
     make_emb: Make, travel_mm: float, force_n: float
@@ -202,6 +202,27 @@ def test_then_the_pedal_alone_gives_the_axle_default(
     bench.run_for(ms(50))
     assert bench.node.application.force_ref_n == pytest.approx(force_n)
     assert bench.last("EMB_FL_St1")["EMB_FL_ReqEcho"] == "PedalDirect"
+
+
+@pytest.mark.parametrize("travel_mm", [0.0, 2.0])
+@pytest.mark.parametrize("kmh", [None, 100.0])
+def test_nothing_is_held_for_a_driver_who_has_let_go(
+    make_emb: Make, travel_mm: float, kmh: float | None
+) -> None:
+    """BRK-003 goes before COM-004: no force without a request."""
+    bench = driving(make_emb, kmh=kmh, pedal_mm=travel_mm)
+    assert echoes(bench, 100) == [(FORCE_CTRL, 15), (PEDAL_DIRECT, 85)]
+    assert bench.node.application.force_ref_n == 0.0
+
+
+def test_letting_go_of_the_pedal_ends_the_hold(make_emb: Make) -> None:
+    bench = driving(make_emb, kmh=100.0, pedal_mm=60.0)
+    bench.run_for(ms(150))
+    assert bench.node.application.force_ref_n == 10_000
+    bench.repeat("BPS_Pedal", **pedal(1.0))
+    bench.run_for(ms(20))
+    assert bench.node.selection.echo == PEDAL_DIRECT
+    assert bench.node.application.force_ref_n == 0.0
 
 
 def test_the_hold_comes_before_the_pedal(make_emb: Make) -> None:
@@ -363,6 +384,33 @@ def test_frames_of_other_identifiers_are_not_looked_at(make_emb: Make) -> None:
     before = [reception.received_ns for reception in bench.node._receptions.values()]
     bench.hear(bench.frame("IMU_Data"))
     assert [reception.received_ns for reception in bench.node._receptions.values()] == before
+
+
+def reserved(bench: Any, start_bit: int, length: int) -> Any:
+    """The next command with all bits of one field set, checksum right."""
+    message = bench.database.message("CDC_EmbCmd")
+    data = bytearray(message.codec.writer(*command(12_000)).write(*command(12_000).values()))
+    bits = int.from_bytes(data, "little") | ((1 << length) - 1) << start_bit
+    payload = bits.to_bytes(message.length, "little")
+    return bench.raw_frame("CDC_EmbCmd", bench.senders["CDC_EmbCmd"].protect(payload))
+
+
+@pytest.mark.parametrize(("start_bit", "length"), [(32, 16), (51, 8)], ids=["FReq", "FSlope"])
+def test_a_command_with_reserved_values_is_no_valid_command(
+    make_emb: Make, start_bit: int, length: int
+) -> None:
+    """65535 N and 1020 kN/s lie beyond the ranges of the database."""
+    bench = driving(make_emb, kmh=None)
+    for _ in range(10):
+        bench.hear(reserved(bench, start_bit, length))
+        bench.run_for(ms(5))
+        assert bench.node.application.force_ref_n == 10_000
+    assert bench.node.selection.echo == HOLD_LAST
+    (text,) = bench.happened("detection")
+    assert "rejected: beyond 65000 N or 1016 kN/s" in text
+    assert bench.node.selection.rejected_count >= 10
+    bench.run_for(ms(60))
+    assert bench.node.application.force_ref_n == 0.0
 
 
 # -- the two pure functions ----------------------------------------------------------------------

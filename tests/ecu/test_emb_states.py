@@ -80,6 +80,8 @@ def test_any_walk_brakes_only_after_a_self_test_and_parks_only_on_request(
             tested = False
         if event is EmbEvent.SELF_TEST_PASSED and before is EmbState.SELF_TEST:
             tested = True
+        if event is EmbEvent.PARK_LOCKED and before is EmbState.SELF_TEST:
+            tested = park_asked = True  # woke up parked
         if event is EmbEvent.PARK_APPLY_REQUESTED:
             park_asked = True
         if state in BRAKING:

@@ -10,6 +10,7 @@ import os
 import pickle
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -234,6 +235,40 @@ def test_a_hundred_forks_of_one_instant_are_all_alike(warm_rolling: Rig) -> None
         fork.run_for(ms(2))
         digests.add(fork.digest)
     assert len(digests) == 1
+
+
+def test_a_fork_from_inside_a_node_is_refused(rolling: Rig) -> None:
+    class Forking:
+        def start(self, port: object, now_ns: int) -> None:
+            self.due_ns: int | None = now_ns + ms(1)
+
+        def receive(self, frame: Frame, now_ns: int) -> None:
+            pass
+
+        def on_timer(self, now_ns: int) -> None:
+            self.due_ns = None
+            rolling.fork()
+
+        def next_deadline_ns(self) -> int | None:
+            return self.due_ns
+
+    rolling.replace("GW", Forking())  # type: ignore[arg-type]
+    rolling.run_for(ms(5))
+    (finding,) = rolling.log.findings
+    assert "fork: expected between two instants, not from inside a node" in finding.text
+
+
+def test_a_fork_from_a_scheduled_action_is_a_whole_instant(warm_rolling: Rig) -> None:
+    class Forker:
+        def fork(self, rig: Rig) -> None:
+            self.twin = rig.fork()
+
+    rig, forker = warm_rolling.fork(), Forker()
+    rig.at(rig.now_ns + ms(7), partial(forker.fork, rig))
+    rig.run_for(ms(30))
+    forker.twin.run_for(ms(23))
+    assert forker.twin.now_ns == rig.now_ns
+    assert forker.twin.digest == rig.digest
 
 
 def test_a_fork_shares_what_cannot_change(rolling: Rig) -> None:

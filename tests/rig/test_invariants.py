@@ -112,11 +112,15 @@ def test_150_ms_are_granted_after_the_release_and_not_more(rolling: Rig) -> None
     assert failing(rolling) == {"BRK-003"}
 
 
-def test_a_pedal_pressed_by_a_hair_is_a_request(rolling: Rig) -> None:
-    rolling.press_pedal(0.1, ramp_ns=0)
+@pytest.mark.parametrize(("pedal_pct", "expected"), [(3.3, {"BRK-003"}), (3.4, set())])
+def test_a_pedal_beyond_its_dead_travel_is_a_request(
+    rolling: Rig, pedal_pct: float, expected: set[str]
+) -> None:
+    """2 of 60 mm."""
+    rolling.press_pedal(pedal_pct, ramp_ns=0)
     rogue(rolling)
     rolling.run_for(ms(200))
-    assert failing(rolling) == set()
+    assert failing(rolling) == expected
 
 
 @pytest.mark.parametrize(
@@ -140,6 +144,46 @@ def test_a_request_of_the_assistance_on_the_bus_counts_and_its_end_too(
     idle = {"ADAS_AebActv": 0, "ADAS_AccActv": 0, "ADAS_HoldReq": 0, "ADAS_AebPrefill": 0}
     rolling.restbus("ADAS").set("ADAS_LongReq", **idle)
     rolling.run_for(ms(20 + 150 + 10))
+    assert failing(rolling) == {"BRK-003"}
+
+
+@pytest.mark.parametrize(
+    "request_values",
+    [{"ADAS_AccActv": 1, "ADAS_AccAccel": 1.0}, {"ADAS_HoldReq": "Release"}, {"ADAS_AebDecel": -5}],
+    ids=["ACC accelerates", "hold released", "AEB not active"],
+)
+def test_what_asks_for_no_braking_is_no_request(
+    rolling: Rig, request_values: dict[str, Any]
+) -> None:
+    rolling.restbus("ADAS").set("ADAS_LongReq", **request_values)
+    rolling.run_for(ms(40))
+    rogue(rolling)
+    rolling.run_for(ms(200))
+    assert failing(rolling) == {"BRK-003"}
+
+
+def test_a_forged_request_on_the_bus_is_no_request(rolling: Rig) -> None:
+    """Of another sender, or with a wrong checksum."""
+    message = rolling.database.message("ADAS_LongReq")
+    data = message.codec.writer("ADAS_AebActv").write("Full")
+    rogue(rolling)
+    for _ in range(40):
+        frame = Frame(message.arbitration_id, data, is_fd=True, bitrate_switch=True)
+        rolling.node("TST").port.send(frame)  # type: ignore[attr-defined]
+        rolling.node("ADAS").port.send(frame)  # type: ignore[attr-defined]
+        rolling.run_for(ms(5))
+    assert "BRK-003" in failing(rolling)
+
+
+def test_a_request_whose_sender_falls_silent_ends_after_three_cycles(rolling: Rig) -> None:
+    rolling.restbus("ADAS").set("ADAS_LongReq", ADAS_HoldReq="Hold")
+    rolling.run_for(ms(60))
+    last_ns = [r.eof_ns for r in rolling.recorder.frames if r.sender == "ADAS"][-1]
+    rolling.inject(EcuSilent(node="ADAS"))
+    rogue(rolling)
+    rolling.run_for(last_ns + ms(60 + 149) - rolling.now_ns)
+    assert failing(rolling) == set()
+    rolling.run_for(ms(5))
     assert failing(rolling) == {"BRK-003"}
 
 

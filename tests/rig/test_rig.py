@@ -283,10 +283,6 @@ def parked(standing: Rig) -> Rig:
     return standing
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="NodeHost.halt writes 0 to every output, park_lock_state included: the lock opens",
-)
 def test_a_parked_brake_stays_locked_when_its_ecu_loses_its_supply(parked: Rig) -> None:
     """BRK-008: the lock is mechanical and needs no supply."""
     parked.inject(EcuSilent(node="EMB_RR"))
@@ -294,10 +290,6 @@ def test_a_parked_brake_stays_locked_when_its_ecu_loses_its_supply(parked: Rig) 
     assert parked.vehicle.clamp_force_n[3] > 11_000.0
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="NodeHost.start writes the initial outputs, park_lock_state included: the lock opens",
-)
 def test_a_parked_brake_stays_locked_through_a_reset_of_its_ecu(parked: Rig) -> None:
     parked.reset("EMB_RR")
     lowest_n = parked.vehicle.clamp_force_n[3]
@@ -334,8 +326,9 @@ def test_a_frame_on_the_wire_is_finished_when_its_sender_falls_silent(standing: 
 
 
 def test_a_check_is_kept_with_time_and_text_and_returns_its_outcome(standing: Rig) -> None:
-    assert standing.check("BRK-001", 1, measured=40.25, limit="<= 70 m", text="distance") is True
-    assert standing.check("BRK-001", 0.0, measured="none") is False
+    outcome = standing.check("BRK-001", True, measured=40.25, limit="<= 70 m", text="distance")
+    assert outcome is True
+    assert standing.check("BRK-001", np.bool_(False), measured="none") is False
     passed, failed = standing.checks
     assert (passed.requirement, passed.passed, passed.time_ns) == ("BRK-001", True, ms(300))
     assert (passed.measured, passed.limit, passed.text) == ("40.25 m", "<= 70 m", "distance")
@@ -366,6 +359,28 @@ def test_numbers_are_printed_with_the_unit_of_the_limit(
 def test_a_check_needs_a_requirement(standing: Rig) -> None:
     with pytest.raises(UsageError, match=r"^check: expected a requirement id$"):
         standing.check("", True)
+
+
+@pytest.mark.parametrize("outcome", [1, 0.0, None, "yes", [True]])
+def test_an_outcome_is_true_or_false(standing: Rig, outcome: object) -> None:
+    with pytest.raises(UsageError, match=r"^check X-1: expected True or False, got "):
+        standing.check("X-1", outcome)  # type: ignore[arg-type]
+    assert standing.checks == []
+
+
+def test_a_measurement_that_is_no_number_fails(standing: Rig) -> None:
+    assert standing.check("X-1", True, measured=float("nan"), limit="<= 5 m") is False
+    assert not standing.checks[0].passed
+
+
+def test_recorded_gives_a_column_from_a_time_on(rolling: Rig) -> None:
+    since_ns = rolling.now_ns
+    rolling.press_pedal(50, ramp_ns=0)
+    rolling.run_for(ms(3))
+    assert rolling.recorded("pedal_pct", since_ns=since_ns).tolist() == [50.0] * 3
+    assert len(rolling.recorded("pedal_pct")) == 403
+    with pytest.raises(UsageError, match=r"^recorded column 'pedal': expected one of "):
+        rolling.recorded("pedal")
 
 
 def test_a_report_keeps_the_last_value_of_a_name(standing: Rig) -> None:

@@ -21,6 +21,10 @@ def test_the_shipped_scenarios_are_these() -> None:
         "silent_actuator[corner=FR]",
         "silent_actuator[corner=RL]",
         "silent_actuator[corner=RR]",
+        "silent_in_full_stop[corner=FL]",
+        "silent_in_full_stop[corner=FR]",
+        "silent_in_full_stop[corner=RL]",
+        "silent_in_full_stop[corner=RR]",
         "stop_and_hold",
     ]
 
@@ -31,6 +35,7 @@ def test_each_has_a_title_and_names_what_it_verifies() -> None:
         "low_friction_stop": {"BRK-006"},
         "panic_stop": {"BRK-001", "BRK-002", "BRK-004", "BRK-005"},
         "silent_actuator": {"SAF-001", "DEG-001"},
+        "silent_in_full_stop": {"DEG-001"},
         "stop_and_hold": {"BRK-008"},
     }
     for item in SHIPPED:

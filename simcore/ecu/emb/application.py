@@ -216,8 +216,14 @@ class Application:
             self._happens(EmbEvent.INITIALISED)
         elif self.state is EmbState.SELF_TEST and up_for_ns >= p.init_ns + p.self_test_ns:
             passed = self._sensors_plausible()
-            event = EmbEvent.SELF_TEST_PASSED if passed else EmbEvent.SELF_TEST_FAILED
-            self._happens(event)
+            if not passed:
+                self._happens(EmbEvent.SELF_TEST_FAILED)
+            elif self._inputs.get("park_lock_state", 0.0) > 0.0:
+                # The lock is a latch: it stayed closed while the ECU was off.
+                self._port.write("park_lock_state", 1.0)
+                self._happens(EmbEvent.PARK_LOCKED)
+            else:
+                self._happens(EmbEvent.SELF_TEST_PASSED)
             # A force sensor that was lost before and passed is trusted again.
             self.force_valid = self.force_valid or passed
 

@@ -35,8 +35,8 @@ class Emb(Ecu):
     """One electro-mechanical brake actuator: `Emb("EMB_FL", database)`.
 
     Input pins: `clamp_force_n, screw_travel_m, motor_speed_radps, phase_current_a,
-    battery_current_a, wheel_speed_radps, supply_v, disc_temperature_c`; output pins:
-    `motor_current_a, park_lock_state`.
+    battery_current_a, wheel_speed_radps, supply_v, disc_temperature_c, park_lock_state`. Output
+    pins: `motor_current_a, park_lock_state`.
     """
 
     __slots__ = (

@@ -54,6 +54,7 @@ TRANSITIONS: dict[tuple[EmbState, EmbEvent], EmbState] = {
     (_S.INIT, _E.SUPPLY_LOST): _S.SAFE_RELEASED,
     (_S.SELF_TEST, _E.SELF_TEST_PASSED): _S.READY,
     (_S.SELF_TEST, _E.SELF_TEST_FAILED): _S.SAFE_RELEASED,
+    (_S.SELF_TEST, _E.PARK_LOCKED): _S.PARK_APPLIED,  # woke up parked: BRK-008
     (_S.SELF_TEST, _E.SUPPLY_LOST): _S.SAFE_RELEASED,
     (_S.READY, _E.FORCE_REQUESTED): _S.FORCE_CTRL,
     (_S.READY, _E.PARK_APPLY_REQUESTED): _S.PARK_APPLYING,
@@ -86,7 +87,7 @@ IGNORED: frozenset[tuple[EmbState, EmbEvent]] = frozenset(
     | {
         (_S.SELF_TEST, event)
         for event in _E
-        if event not in (_E.SELF_TEST_PASSED, _E.SELF_TEST_FAILED, _E.SUPPLY_LOST)
+        if event not in (_E.SELF_TEST_PASSED, _E.SELF_TEST_FAILED, _E.PARK_LOCKED, _E.SUPPLY_LOST)
     }
     # requests that are fulfilled already, or contradict the state
     | {
