@@ -10,6 +10,7 @@ from simcore.bus import Frame
 from simcore.ecu import Emb, Port
 from simcore.faults import EcuSilent
 from simcore.network import Database
+from simcore.protection import Profile05Sender
 from simcore.rig import Check, Rig
 from simcore.rig.invariants import judge
 from simcore.rig.outcome import bus_statistics
@@ -172,6 +173,20 @@ def test_a_forged_request_on_the_bus_is_no_request(rolling: Rig) -> None:
         rolling.node("TST").port.send(frame)  # type: ignore[attr-defined]
         rolling.node("ADAS").port.send(frame)  # type: ignore[attr-defined]
         rolling.run_for(ms(5))
+    assert "BRK-003" in failing(rolling)
+
+
+def test_a_well_protected_request_of_a_wrong_sender_is_no_request(rolling: Rig) -> None:
+    message = rolling.database.message("ADAS_LongReq")
+    assert message.e2e is not None
+    rolling.inject(EcuSilent(node="ADAS"))
+    sender = Profile05Sender(message.e2e.data_id, message.length)
+    data = message.codec.writer("ADAS_AebActv").write("Full")
+    rogue(rolling)
+    for _ in range(15):
+        frame = Frame(message.arbitration_id, sender.protect(data), is_fd=True, bitrate_switch=True)
+        rolling.node("TST").port.send(frame)  # type: ignore[attr-defined]
+        rolling.run_for(ms(20))
     assert "BRK-003" in failing(rolling)
 
 
