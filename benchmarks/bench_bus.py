@@ -11,6 +11,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import can
 
@@ -54,12 +55,7 @@ def _simcore() -> Callable[[], float]:
     return one_round
 
 
-def _virtual(receivers: int) -> Callable[[], float]:
-    channel = f"simcore-bench-{receivers}"
-    buses = [
-        can.Bus(interface="virtual", channel=channel, protocol=can.CanProtocol.CAN_FD)
-        for _ in range(receivers + 1)
-    ]
+def _virtual(buses: list[can.BusABC]) -> Callable[[], float]:
     payloads = [bytes([i & 0xFF, i >> 8] + [0x5A] * 22) for i in range(FRAMES)]
 
     def one_round() -> float:
@@ -84,15 +80,29 @@ def _virtual(receivers: int) -> Callable[[], float]:
 
 def run() -> dict[str, float]:
     """Microseconds per frame and ratios (python-can / simcore: above 1, simcore is cheaper)."""
-    candidates = {
-        "simcore, 4 receivers": _simcore(),
-        "python-can virtual, 1 receiver": _virtual(1),
-        "python-can virtual, 4 receivers": _virtual(PARTICIPANTS - 1),
-    }
-    times: dict[str, list[float]] = {name: [] for name in candidates}
-    for _ in range(ROUNDS):
-        for name, one_round in candidates.items():
-            times[name].append(one_round())
+    with ExitStack() as stack:
+        pairs = {
+            count: [
+                stack.enter_context(
+                    can.Bus(
+                        interface="virtual",
+                        channel=f"simcore-bench-{count}",
+                        protocol=can.CanProtocol.CAN_FD,
+                    )
+                )
+                for _ in range(count + 1)
+            ]
+            for count in (1, PARTICIPANTS - 1)
+        }
+        candidates = {
+            "simcore, 4 receivers": _simcore(),
+            "python-can virtual, 1 receiver": _virtual(pairs[1]),
+            "python-can virtual, 4 receivers": _virtual(pairs[PARTICIPANTS - 1]),
+        }
+        times: dict[str, list[float]] = {name: [] for name in candidates}
+        for _ in range(ROUNDS):
+            for name, one_round in candidates.items():
+                times[name].append(one_round())
     medians = {name: statistics.median(values) * 1e6 for name, values in times.items()}
     ours = medians["simcore, 4 receivers"]
     return {
