@@ -25,6 +25,7 @@ from simcore.kernel.scheduler import require_copyable
 from simcore.network import Database
 from simcore.network.messages import Number
 from simcore.plant.chassis import ChassisPlant
+from simcore.rig.arguments import require_callable, require_time
 from simcore.rig.clock import NodeClock
 from simcore.rig.driver import (
     DEFAULT_RAMP_NS,
@@ -164,6 +165,7 @@ class Rig:
 
         The predicate is asked after each instant at which anything happened.
         """
+        require_callable("run_until, predicate", predicate)
         if isinstance(timeout, bool) or not isinstance(timeout, int) or timeout < 0:
             raise UsageError("run_until, timeout", expected="whole ns >= 0", got=repr(timeout))
         started_ns = self.now_ns
@@ -183,6 +185,7 @@ class Rig:
 
         Raises `UsageError` for a time that has passed and for what could not be copied.
         """
+        require_time("at, time_ns", time_ns)
         require_copyable(action)
         self.scheduler.timer(time_ns, Priority.OBSERVER, partial(self._act, action))
 
@@ -258,6 +261,8 @@ class Rig:
 
     def set_auto_hold(self, on: bool) -> None:
         """Press the auto-hold switch."""
+        if not isinstance(on, bool):
+            raise UsageError("set_auto_hold", expected="True or False", got=repr(on))
         self._host("CDC").inputs["auto_hold_switch_state"] = float(on)
         self.log.add("driver", "driver", f"auto hold switched {'on' if on else 'off'}")
 
@@ -301,6 +306,7 @@ class Rig:
         self, message: str, accept: Callable[[dict[str, Number]], bool], *, timeout: int
     ) -> bool:
         """Run until a frame of `message` arrives whose decoded values `accept` takes."""
+        require_callable("wait_for, accept", accept)
         return self.run_until(
             FrameSeen(self.recorder.frames, self.database.message(message), accept),
             timeout=timeout,

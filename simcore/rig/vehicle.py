@@ -5,6 +5,7 @@ from __future__ import annotations
 from simcore.errors import UsageError
 from simcore.plant.chassis import ChassisPlant
 from simcore.plant.environment import Surface
+from simcore.rig.arguments import require_number
 from simcore.rig.events import EventLog
 from simcore.units import KMH_PER_MPS
 
@@ -20,6 +21,7 @@ class VehicleControl:
 
     def set_speed(self, *, kmh: float) -> None:
         """Put the vehicle into steady rolling at a speed, 0..300 km/h."""
+        require_number("vehicle.set_speed, kmh", kmh)
         if not 0.0 <= kmh <= 300.0:
             raise UsageError("vehicle.set_speed", expected="0..300 km/h", got=f"{kmh} km/h")
         self.plant.vehicle.set_speed(kmh / KMH_PER_MPS)
@@ -38,6 +40,9 @@ class VehicleControl:
         right_ratio: float | None = None,
     ) -> None:
         """The same friction under all wheels, or one left and one right; keeps the slope."""
+        for value in (friction_ratio, left_ratio, right_ratio):
+            if value is not None:
+                require_number("vehicle.set_friction", value)
         grade_ratio = self.plant.surface.grade_ratio
         if friction_ratio is not None and left_ratio is None and right_ratio is None:
             surface = Surface.uniform(friction_ratio, grade_ratio=grade_ratio)
@@ -51,11 +56,13 @@ class VehicleControl:
 
     def set_slope(self, *, pct: float) -> None:
         """Slope of the road, positive uphill; keeps the friction."""
+        require_number("vehicle.set_slope, pct", pct)
         surface = Surface(segments=self.plant.surface.segments, grade_ratio=pct / 100.0)
         self.set_surface(surface)
 
     def set_mass(self, *, kg: float) -> None:
         """Load the vehicle."""
+        require_number("vehicle.set_mass, kg", kg)
         self.plant.vehicle.set_mass(kg)
         self._log.add("vehicle", "vehicle", f"mass {kg:g} kg")
 

@@ -184,6 +184,14 @@ def test_an_actuator_that_was_never_commanded_stays_released(make_emb: Make) -> 
     assert bench.last("EMB_FL_St1")["EMB_FL_BusSel"] == "None"
 
 
+def test_an_actuator_that_was_never_commanded_obeys_the_pedal_in_the_end(make_emb: Make) -> None:
+    bench = make_emb()
+    bench.repeat("BPS_Pedal", **pedal(60.0))
+    bench.run_to(ms(1_000))
+    assert bench.node.application.force_ref_n == 13_800.0
+    assert bench.last("EMB_FL_St1")["EMB_FL_ReqEcho"] == "PedalDirect"
+
+
 # -- COM-004: pedal-direct -----------------------------------------------------------------------
 
 

@@ -41,6 +41,7 @@ class CommandSelection:
     """Picks the force request of every millisecond."""
 
     __slots__ = (
+        "_commanded",
         "_commanded_ns",
         "_decoded",
         "_force_limit_n",
@@ -90,6 +91,7 @@ class CommandSelection:
         self.rejected_count = 0
         """Commands with values the database reserves."""
         self._decoded: bytes | None = None
+        self._commanded = False
         self._commanded_ns = 0
         """When the last valid command arrived."""
         self._lost_since_ns: int | None = None
@@ -125,6 +127,7 @@ class CommandSelection:
 
     def _obey(self, command: Command, bus: int, arrived_ns: int) -> Command:
         self._commanded_ns = arrived_ns
+        self._commanded = True
         self.command = command
         self.echo = command.mode
         self.bus = bus
@@ -132,11 +135,9 @@ class CommandSelection:
         return command
 
     def _without_command(self, now_ns: int) -> Command:
-        if self.bus == BUS_NONE and self._lost_since_ns is None:
-            return self.command  # never commanded since power on: released
         p = self._parameters
         if self._lost_since_ns is None:
-            self._lost_since_ns = self._commanded_ns
+            self._lost_since_ns = self._commanded_ns if self._commanded else now_ns
         self.bus = BUS_NONE
         lost_for_ns = now_ns - self._lost_since_ns
         travel_mm = self._pedal_travel_mm(now_ns)
@@ -144,7 +145,8 @@ class CommandSelection:
             # The driver has let go: holding on would be force without a request (BRK-003).
             return self._pedal_direct(travel_mm)
         if lost_for_ns < p.command_lost_ns:
-            self.echo = ECHO_HOLD_LAST
+            # Never commanded since power on: released, and nothing to hold.
+            self.echo = ECHO_HOLD_LAST if self._commanded else MODE_OFF
             return self.command
         if (
             lost_for_ns < p.command_lost_ns + p.hold_last_ns
