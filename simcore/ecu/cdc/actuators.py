@@ -61,7 +61,8 @@ class Actuator:
     def update(self, now_ns: int, *, starting: bool) -> None:
         """Take the last usable status and judge presence."""
         reception = self.reception
-        reception.monitor(now_ns)
+        if now_ns > reception.expected_ns:
+            reception.monitor(now_ns)
         if not reception.usable(now_ns):
             self.wheel_valid = False
             if not starting:

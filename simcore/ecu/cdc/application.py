@@ -181,7 +181,8 @@ class Application:
         assistance = self.assistance
         enabled = self._port.inputs["auto_hold_switch_state"] > 0.0 or assistance.requests_hold
         accelerator = self._accelerator
-        accelerator.monitor(now_ns)
+        if now_ns > accelerator.expected_ns:
+            accelerator.monitor(now_ns)
         drive_off = assistance.releases_hold
         if accelerator.usable(now_ns):
             (accelerator_pct,) = self._read_accelerator.read(accelerator.data)
@@ -203,7 +204,8 @@ class Application:
 
     def _take_acceleration(self, now_ns: int) -> None:
         imu = self._imu
-        imu.monitor(now_ns)
+        if now_ns > imu.expected_ns:
+            imu.monitor(now_ns)
         if not imu.usable(now_ns):
             self.ax_valid = False
             self.ax_mps2 = 0.0

@@ -57,7 +57,8 @@ class PedalInput:
         the pedal is degraded; without any the request is 0.
         """
         reception = self._reception
-        reception.monitor(now_ns)
+        if now_ns > reception.expected_ns:
+            reception.monitor(now_ns)
         if not reception.usable(now_ns):
             self.degraded = not starting
             self.available = False
@@ -130,7 +131,8 @@ class AssistanceInput:
     def update(self, now_ns: int) -> None:
         """Take the last usable message, or let its requests leave."""
         reception = self._reception
-        reception.monitor(now_ns)
+        if now_ns > reception.expected_ns:
+            reception.monitor(now_ns)
         if reception.usable(now_ns):
             if reception.data is not self._data:
                 self._data = reception.data

@@ -84,7 +84,8 @@ class Emb(Ecu):
 
     def _monitor(self, now_ns: int) -> None:
         for reception in self._receptions.values():
-            reception.monitor(now_ns)
+            if now_ns > reception.expected_ns:
+                reception.monitor(now_ns)
 
     def _pack_status_1(self, now_ns: int) -> bytes:
         pins = self.port.inputs

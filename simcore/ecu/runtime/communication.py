@@ -36,11 +36,11 @@ class Reception:
     __slots__ = (
         "_checker",
         "_cycle_ns",
-        "_expected_ns",
         "_grace_ns",
         "_lifetime_ns",
         "_machine",
         "data",
+        "expected_ns",
         "message",
         "received_ns",
         "rejected_count",
@@ -64,7 +64,8 @@ class Reception:
         self.rejected_count = 0
         self._cycle_ns = message.cycle_time_ns
         self.timeout_ns = None if self._cycle_ns is None else DEADLINE_CYCLES * self._cycle_ns
-        self._expected_ns: int | None = None
+        self.expected_ns = -1
+        """When the next frame is overdue and `monitor` has something to do; -1 at power on."""
         # Half a cycle of grace before the next one is missed; event messages never are.
         cycle_ns = self._cycle_ns
         self._grace_ns = _NEVER_NS if cycle_ns is None else cycle_ns + cycle_ns // 2
@@ -78,7 +79,7 @@ class Reception:
     def receive(self, data: bytes, now_ns: int) -> None:
         """Check a payload that just arrived and keep it if it is usable."""
         self.received_ns = now_ns
-        self._expected_ns = now_ns + self._grace_ns
+        self.expected_ns = now_ns + self._grace_ns
         checker = self._checker
         if checker is None or self._machine is None:
             if len(data) == self.message.length:
@@ -106,9 +107,9 @@ class Reception:
 
     def monitor(self, now_ns: int) -> None:
         """Count the cycles that passed without a frame. Called from a periodic task."""
-        expected_ns = self._expected_ns
-        if expected_ns is None:  # since power on: the first frame is due within its own grace
-            self._expected_ns = now_ns + self._grace_ns
+        expected_ns = self.expected_ns
+        if expected_ns < 0:  # since power on: the first frame is due within its own grace
+            self.expected_ns = now_ns + self._grace_ns
             return
         if now_ns <= expected_ns or self._cycle_ns is None:
             return
@@ -118,7 +119,7 @@ class Reception:
                 self.status = E2eStatus.NO_NEW_DATA
                 if self._machine.step(E2eStatus.NO_NEW_DATA) is not _VALID:
                     self.valid_until_ns = -1
-        self._expected_ns = expected_ns
+        self.expected_ns = expected_ns
 
     def usable(self, now_ns: int) -> bool:
         """Whether `data` may be used now: stream valid and not timed out."""
