@@ -330,8 +330,10 @@ def _raw_dlc(
         return code
     legal = LENGTH_TO_DLC if is_fd else range(9)
     if length not in legal:
-        lengths = "0..8, 12, 16, 20, 24, 32, 48 or 64" if is_fd else "0..8"
-        raise UsageError(f"{where}: data", expected=f"{lengths} bytes", got=f"{length}")
+        lengths = "0..8, 12, 16, 20, 24, 32, 48 or 64 bytes" if is_fd else "0..8 bytes"
+        if not is_fd and length in LENGTH_TO_DLC:
+            lengths += ", or is_fd=True"
+        raise UsageError(f"{where}: data", expected=lengths, got=f"{length}")
     natural = LENGTH_TO_DLC[length]
     if dlc is None or dlc == length:
         return natural

@@ -276,6 +276,8 @@ def _finish(session: Session) -> Exit:
         for kind, path in files:
             click.echo(f"{kind:<6} {path}")
         print_console(session.results)
+    for requirement in _unknown_requirements(session):
+        click.echo(f"note: requirement {requirement} is not in the requirement list", err=True)
     code = Exit.INTERRUPTED if session.interrupted else exit_of(session.results)
     for error in session.unwritten:
         click.echo(f"simcore: {error}", err=True)
@@ -306,6 +308,15 @@ def _write_report(session: Session, folder: Path) -> list[tuple[str, Path]]:
     except InputError as error:
         session.unwritten.append(error)
     return files
+
+
+def _unknown_requirements(session: Session) -> list[str]:
+    """Ids that scenarios name or check and the shipped list does not have: theirs, or misspelt."""
+    from simcore.rig.requirements import load_requirements
+
+    used = {name for result in session.results for name in result.requirements}
+    used |= {check.requirement for result in session.results for check in result.checks}
+    return sorted(used - set(load_requirements()))
 
 
 def _replay_command(session: Session, item: Scenario) -> str:

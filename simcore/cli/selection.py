@@ -67,7 +67,8 @@ def _files(arguments: tuple[str, ...]) -> list[tuple[Path, str | None]]:
             files += [(script, None) for script in scripts]
             continue
         if not place or (not path.exists() and "/" not in place and path.suffix != ".py"):
-            path = _shipped(place)
+            path, shipped_name = _shipped(place)
+            name, separator = (name, separator) if separator else (shipped_name, shipped_name)
         files.append((path, name if separator else None))
     return files
 
@@ -76,14 +77,22 @@ def _scripts_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))
 
 
-def _shipped(name: str) -> Path:
-    path = shipped_folder() / f"{name}.py"
-    if not path.is_file():
-        known = ", ".join(script.stem for script in _scripts_in(shipped_folder()))
-        raise InputError(
-            f"scenario {name!r}", expected=f"a file, a folder, or a shipped scenario ({known})"
-        )
-    return path
+def _shipped(name: str) -> tuple[Path, str]:
+    """The file of a shipped scenario, and the scenario in it; all of a file by the file's name."""
+    from simcore.rig import load_scenarios
+
+    scripts = _scripts_in(shipped_folder())
+    for script in scripts:
+        if script.stem == name:
+            return script, ""
+    for script in scripts:
+        for item in load_scenarios(script):
+            if name in (item.name, item.name.partition("[")[0]):
+                return script, name
+    known = ", ".join(script.stem for script in scripts)
+    raise InputError(
+        f"scenario {name!r}", expected=f"a file, a folder, or a shipped scenario ({known})"
+    )
 
 
 def _named(found: list[Scenario], name: str, path: Path) -> list[Scenario]:

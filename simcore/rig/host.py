@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 from typing import Protocol
 
 from simcore.bus import Bus, Controller, Frame
@@ -228,7 +229,7 @@ class NodeHost:
             said = "(its text cannot be printed)"
         self._log.find(
             self._name,
-            f"{where} raised {kind}: {said}; the node is switched off",
+            f"{where} raised {kind}: {said}; the node is switched off{_place(error)}",
             "".join(traceback.format_exception(error)),
             # What it said may hold a memory address; the digest must not.
             digest_text=f"{where} raised {kind}",
@@ -241,6 +242,12 @@ def _require_whole(deadline_ns: object) -> None:
         raise UsageError(
             "next_deadline_ns", expected="whole ns as an int, or None", got=repr(deadline_ns)
         )
+
+
+def _place(error: BaseException) -> str:
+    """Where a module's exception came from: ` (module.py:9)`."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" ({PurePath(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
 
 
 def _plain_float(where: str, value: object) -> float:

@@ -38,6 +38,7 @@ class Stop:
     """False where the timeout came first; the other figures then cover what there was."""
     initial_speed_kmh: float
     distance_m: float
+    """Way to standstill; inf where the vehicle did not stop."""
     duration_s: float
     mfdd_mps2: float
     """Mean fully developed deceleration; 0 where the speed never fell to 10 %."""
@@ -97,7 +98,7 @@ def measure_stop(rig: Rig, *, pedal_pct: float, timeout_ns: int, ramp_ns: int) -
     return Stop(
         stopped=stopped,
         initial_speed_kmh=initial_mps * KMH_PER_MPS,
-        distance_m=float(way[-1]),
+        distance_m=float(way[-1]) if stopped else float("inf"),
         duration_s=len(speed) * NS_PER_MS / NS_PER_S,
         mfdd_mps2=mfdd_mps2(speed, way, initial_mps),
         response_ms=_response_ms(rig, first_row),

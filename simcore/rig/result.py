@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Verdict(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
-    """At least one check or invariant failed, or a named requirement was never judged."""
+    """A check or invariant failed, a named requirement was never judged, or nothing was."""
     ERROR = "error"
     """The scenario itself raised, or could not be loaded: nothing can be said."""
 
@@ -160,6 +160,8 @@ class ScenarioResult:
     def verdict(self) -> Verdict:
         if self.error is not None:
             return Verdict.ERROR
+        if not self.checks:  # nothing was judged, so nothing was shown
+            return Verdict.FAILED
         if self.unjudged or self.findings or not all(check.passed for check in self.checks):
             return Verdict.FAILED
         return Verdict.PASSED

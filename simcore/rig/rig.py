@@ -217,12 +217,18 @@ class Rig:
 
     def replace(self, name: str, node: Node) -> None:
         """Put another module in the place of a node and power it on, now."""
+        host = self._host(name)
+        if isinstance(node, type):
+            raise UsageError(
+                f"replace {name}",
+                expected=f"a node, as {node.__name__}() makes one",
+                got="the class",
+            )
         for method in ("start", "receive", "on_timer", "next_deadline_ns"):
             if not callable(getattr(node, method, None)):
                 raise UsageError(
                     f"replace {name}", expected=f"a node with a method {method}", got=repr(node)
                 )
-        host = self._host(name)
         self.recorder.restart(name)
         self.silenced.pop(name, None)
         self.log.add(name, "note", f"replaced by {type(node).__name__}")
@@ -232,7 +238,14 @@ class Rig:
         """The restbus sender behind a node name, to set its signals."""
         node = self.node(name)
         if not isinstance(node, RestbusNode):
-            raise UsageError(f"restbus {name}", expected="a node played by the restbus", got=node)
+            played = [
+                key for key, host in self._hosts.items() if isinstance(host.node, RestbusNode)
+            ]
+            raise UsageError(
+                f"restbus {name}",
+                expected=f"a node played by the restbus ({', '.join(played)})",
+                got=f"a {type(node).__name__}",
+            )
         return node
 
     def reset(self, name: str) -> None:

@@ -154,7 +154,7 @@ def test_an_empty_database_has_no_load(simcore: Simcore) -> None:
         (b'VERSION ""\nBO_ nonsense\n', "bad.dbc:2: not a valid DBC: Invalid syntax at line 2, "),
         (
             b'VERSION ""\nBU_: A B\nBO_ 1 Long: 12 A\n SG_ X : 0|8@1+ (1,0) [0|255] "" B\n',
-            "bad.dbc: frame 0x1: data: expected 0..8 bytes, got 12",
+            "bad.dbc: frame 0x1: data: expected 0..8 bytes, or is_fd=True, got 12",
         ),
     ],
     ids=["missing", "binary", "syntax", "too-long"],

@@ -196,7 +196,8 @@ def test_pins_show_what_sensors_see_and_actuators_do(rolling: Rig) -> None:
 def test_the_restbus_is_given_for_nodes_it_plays_only(standing: Rig) -> None:
     assert isinstance(standing.restbus("VCU"), RestbusNode)
     with pytest.raises(
-        UsageError, match=r"^restbus CDC: expected a node played by the restbus, got "
+        UsageError,
+        match=r"^restbus CDC: expected a node played by the restbus \(CDC2, .*GW, TST\), got a Cdc$",
     ):
         standing.restbus("CDC")
 

@@ -69,11 +69,10 @@ class Shortened:
 
 
 class DeafEmb(Emb):
-    """Never hears a command."""
+    """Hears nothing: no command, and no pedal to fall back on (COM-004)."""
 
     def receive(self, frame: Frame, now_ns: int) -> None:
-        if frame.arbitration_id not in (0x060, 0x064):
-            super().receive(frame, now_ns)
+        pass
 
 
 def test_actuators_that_ignore_commands_do_not_stop_the_car() -> None:

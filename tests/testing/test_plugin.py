@@ -152,7 +152,7 @@ def test_a_finding_fails_a_test_that_asserts_nothing(run: Run) -> None:
     assert ran.code == 1
     assert re.search(
         r"^  EMB_FL: receive of Frame\(0x060, .* raised ZeroDivisionError: division by zero; "
-        r"the node is switched off$",
+        r"the node is switched off \(test_rig\.py:\d+\)$",
         ran.out,
         re.MULTILINE,
     )
