@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import can
@@ -665,3 +666,28 @@ def test_a_file_that_cannot_be_written_costs_no_other_and_no_verdict(
     assert sorted(path.name for path in Path("out").iterdir() if path.is_file()) == written
     assert ended.lines[-2].startswith("PASSED: 1 scenario")
     assert re.fullmatch("digest [0-9a-f]{32}", ended.lines[-1])
+
+
+def test_a_scenario_that_judges_nothing_fails(simcore: Simcore, write: Write) -> None:
+    nothing = write("nothing.py", "from simcore import scenario\n\n@scenario\ndef idle(rig): ...\n")
+    assert simcore("run", nothing).code == 1
+
+
+def test_an_unknown_requirement_is_said_out_loud(simcore: Simcore, write: Write) -> None:
+    text = """
+    from simcore import ms, scenario
+
+    @scenario(requirements=["OWN-001"])
+    def own(rig):
+        rig.run_for(ms(5))
+        rig.check("OWN-001", True)
+    """
+    ended = simcore("run", write("own.py", dedent(text)))
+    assert ended.code == 0
+    assert "note: requirement OWN-001 is not in the requirement list" in ended.err
+
+
+def test_every_listed_name_can_be_run(simcore: Simcore) -> None:
+    listed = [line.split("  ")[0] for line in simcore("list").lines]
+    for name in listed:
+        assert simcore("list", name).lines[0].startswith(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -197,7 +198,7 @@ def test_the_restbus_is_given_for_nodes_it_plays_only(standing: Rig) -> None:
     assert isinstance(standing.restbus("VCU"), RestbusNode)
     with pytest.raises(
         UsageError,
-        match=r"^restbus CDC: expected a node played by the restbus \(CDC2, .*GW, TST\), got a Cdc$",
+        match=r"^restbus CDC: expected a node played by the restbus \(CDC2, .*TST\), got a Cdc$",
     ):
         standing.restbus("CDC")
 
@@ -403,3 +404,12 @@ def test_a_database_without_the_reference_nodes_is_refused() -> None:
 def test_a_seed_is_an_integer(seed: object) -> None:
     with pytest.raises(UsageError, match=r"^seed: expected an integer, got "):
         Rig(seed=seed)  # type: ignore[arg-type]
+
+
+def test_a_class_in_the_place_of_a_node_is_refused_with_what_was_meant(standing: Rig) -> None:
+    wrong: Any = RestbusNode
+    with pytest.raises(
+        UsageError,
+        match=r"^replace EMB_FL: expected a node, as RestbusNode\(\) makes one, got the class$",
+    ):
+        standing.replace("EMB_FL", wrong)
