@@ -100,7 +100,6 @@ class Bus:
         self.collisions: list[Collision] = []
         self._ready_ns = 0
         self._current: BusRecord | None = None
-        self._on_wire: tuple[Frame, str]
         self._twins: list[Controller] = []
         """Who sends the very frame on the wire too, besides its sender on record."""
         self._routes: dict[tuple[int, str], _Route] = {}
@@ -203,7 +202,6 @@ class Bus:
             valid_ns = sof_ns + to_ns(nominal_bits - 1, data_bits)
         self._ready_ns = ready_ns
         self.busy_ns += ready_ns - sof_ns
-        self._on_wire = (frame, winner.name)
         # The tuple is made directly: the constructor of a NamedTuple is a Python function.
         self._current = _new_record(
             BusRecord, (sof_ns, eof_ns, self.name, frame, winner.name, request_ns)
@@ -216,7 +214,7 @@ class Bus:
         assert record is not None
         self._current = None
         self.log.append(record)
-        frame, sender = self._on_wire
+        frame, sender = record.frame, record.sender
         key = (frame.header.arbitration_key, sender)
         route = self._routes.get(key)
         if route is None:

@@ -88,6 +88,25 @@ def test_a_command_during_start_up_is_not_obeyed_and_echoed_as_rejected(make_emb
     assert bench.last("EMB_FL_St2")["EMB_FL_SelfTest"] == "Running"
 
 
+@pytest.mark.parametrize(
+    ("pin", "value", "outcome"),
+    [
+        ("screw_travel_m", 0.02, "FailPosSens"),
+        ("clamp_force_n", 70_000.0, "Aborted"),
+        ("supply_v", 5.0, "FailSupply"),
+    ],
+)
+def test_what_fails_the_self_test_is_said_on_the_bus(
+    make_emb: Make, pin: str, value: float, outcome: str
+) -> None:
+    bench = make_emb()
+    bench.run_to(ms(100))
+    bench.port.inputs[pin] = value
+    bench.run_to(ms(300))
+    assert bench.last("EMB_FL_St2")["EMB_FL_SelfTest"] == outcome
+    assert bench.last("EMB_FL_St1")["EMB_FL_State"] == "SafeReleased"
+
+
 def test_an_implausible_sensor_fails_the_self_test(make_emb: Make) -> None:
     bench = make_emb()
     bench.port.inputs["screw_travel_m"] = 0.02

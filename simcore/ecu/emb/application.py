@@ -17,6 +17,12 @@ from simcore.ecu.emb.communication import (
     MODE_OFF,
     MODE_PARK_APPLY,
     MODE_PARK_RELEASE,
+    SELF_TEST_ABORTED,
+    SELF_TEST_FAIL_POSITION,
+    SELF_TEST_FAIL_SUPPLY,
+    SELF_TEST_NOT_RUN,
+    SELF_TEST_PASSED,
+    SELF_TEST_RUNNING,
     Command,
 )
 from simcore.ecu.emb.force_control import ForceController
@@ -54,6 +60,7 @@ class Application:
         "clamp_force_n",
         "force_ref_n",
         "force_valid",
+        "self_test",
         "state",
     )
 
@@ -66,6 +73,8 @@ class Application:
         self._controller = ForceController(parameters.force_control)
         self._started_ns = now_ns
         self.state = EmbState.INIT
+        self.self_test = SELF_TEST_NOT_RUN
+        """Outcome of the self-test, as `EMB_xx_SelfTest`."""
         self.force_ref_n = 0.0
         self.clamp_force_n = 0.0
         self.force_valid = True
@@ -143,6 +152,8 @@ class Application:
         if not travel_min_m <= travel_m <= travel_max_m:
             self._happens(EmbEvent.MOTION_SENSOR_LOST)
         if supply_v < supply_min_v:
+            if self.state is EmbState.SELF_TEST:
+                self.self_test = SELF_TEST_FAIL_SUPPLY
             self._happens(EmbEvent.SUPPLY_LOST)
         return force_n if self.force_valid else self._estimated_force_n(travel_m)
 
@@ -214,8 +225,10 @@ class Application:
         up_for_ns = now_ns - self._started_ns
         if self.state is EmbState.INIT and up_for_ns >= p.init_ns:
             self._happens(EmbEvent.INITIALISED)
+            self.self_test = SELF_TEST_RUNNING
         elif self.state is EmbState.SELF_TEST and up_for_ns >= p.init_ns + p.self_test_ns:
             passed = self._sensors_plausible()
+            self.self_test = SELF_TEST_PASSED if passed else self._self_test_fault()
             if not passed:
                 self._happens(EmbEvent.SELF_TEST_FAILED)
             elif self._inputs.get("park_lock_state", 0.0) > 0.0:
@@ -226,6 +239,13 @@ class Application:
                 self._happens(EmbEvent.SELF_TEST_PASSED)
             # A force sensor that was lost before and passed is trusted again.
             self.force_valid = self.force_valid or passed
+
+    def _self_test_fault(self) -> int:
+        """What the self-test found, as far as `EMB_xx_SelfTest` has a word for it."""
+        p = self._parameters
+        if not p.travel_min_m <= self._inputs["screw_travel_m"] <= p.travel_max_m:
+            return SELF_TEST_FAIL_POSITION
+        return SELF_TEST_ABORTED
 
     def _sensors_plausible(self) -> bool:
         pins = self._port.inputs

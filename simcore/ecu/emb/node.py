@@ -27,7 +27,6 @@ _STANDSTILL_RADPS = 0.05
 _FULL_TURN_RAD = 6.283185307179586
 _PULSE_MODULO = 255.0
 """The pulse counter runs 0..254; 255 is its "not available"."""
-_SELF_TEST_PASSED, _SELF_TEST_RUNNING, _SELF_TEST_SNA = 2, 1, 15
 _LOCK_UNLOCKED, _LOCK_LOCKED, _LOCK_MOVING = range(3)
 
 
@@ -137,7 +136,6 @@ class Emb(Ecu):
     def _pack_status_2(self, now_ns: int) -> bytes:
         pins = self.port.inputs
         state = self.application.state
-        starting = state in (EmbState.INIT, EmbState.SELF_TEST)
         locked = _LOCK_LOCKED if state is EmbState.PARK_APPLIED else _LOCK_UNLOCKED
         if state in (EmbState.PARK_APPLYING, EmbState.PARK_RELEASING):
             locked = _LOCK_MOVING
@@ -147,7 +145,7 @@ class Emb(Ecu):
             saturated(pins["supply_v"], 0.0, 102.2),
             saturated(pins["battery_current_a"], -51.2, 153.4),
             locked,
-            _SELF_TEST_RUNNING if starting else _SELF_TEST_PASSED,
+            self.application.self_test,
             0,
         )
 

@@ -24,7 +24,6 @@ class EmbParameters:
     hold_above_kmh: float = 5.0
     force_gradient_max_n_per_s: float = 1_000_000.0
     """No request, however valid, moves the force set point faster (SAF-004)."""
-    force_max_deviation_n: float = 1_000.0
     park_force_n: float = 12_000.0
     supply_min_v: float = 9.0
     force_sensor_min_n: float = -1_000.0

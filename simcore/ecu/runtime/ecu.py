@@ -81,13 +81,6 @@ class Ecu:
         self.configure(now_ns)
         port.accept(self._receptions)
         self._schedule = ScheduleTable(self._tasks, now_ns)
-        if (
-            type(self).on_timer is Ecu.on_timer
-            and type(self).next_deadline_ns is Ecu.next_deadline_ns
-        ):
-            # Nobody adds anything to them: callers may go straight to the table.
-            self.on_timer = self._schedule.run_due  # type: ignore[method-assign]
-            self.next_deadline_ns = self._schedule.next_deadline_ns  # type: ignore[method-assign]
 
     def receive(self, frame: Frame, now_ns: int) -> None:
         """Hand a frame to its reception; others were not asked for."""

@@ -95,10 +95,6 @@ class ScheduleTable:
             offset_ns, self._due = plan.steps[0]
             self.deadline_ns = start_ns + offset_ns
 
-    def next_deadline_ns(self) -> int | None:
-        """When the next task is due."""
-        return self.deadline_ns
-
     def run_due(self, now_ns: int) -> None:
         """Run everything due up to `now_ns`, in order."""
         while self.deadline_ns is not None and self.deadline_ns <= now_ns:
