@@ -56,7 +56,7 @@ GRANTED_ROOMS = frozenset({"attach", "cli"})
 GRANTED_IMPORTS = {"kernel/pacing.py": {"time"}, "kernel/rng.py": {"random"}}
 
 NUMPY_ROOMS = frozenset({"rig", "report", "testing", "attach", "cli"})
-NUMPY_FILES = "network/batch*.py"
+NUMPY_FILES = ("network/batch*.py", "bus/log.py")
 """Recorded columns and batches; on single numbers numpy is slower than plain floats."""
 
 Rule = Callable[[ast.Module, PurePosixPath], Iterator[tuple[int, str]]]
@@ -314,7 +314,7 @@ def nothing_reads_the_outside(tree: ast.Module, place: PurePosixPath) -> Iterato
 
 
 def numpy_is_for_columns(tree: ast.Module, place: PurePosixPath) -> Iterator[tuple[int, str]]:
-    if room_of(place) in NUMPY_ROOMS or place.match(NUMPY_FILES):
+    if room_of(place) in NUMPY_ROOMS or any(place.match(each) for each in NUMPY_FILES):
         return
     for line, module in _imported_modules(tree):
         if module == "numpy":

@@ -4,14 +4,16 @@ Levels, durations and arbitration follow ISO 11898-1:2015. Payload meaning is `n
 """
 
 from simcore.bus.bits import bits
-from simcore.bus.bus import Bus, BusRecord, Collision, FrameLog
+from simcore.bus.bus import Bus, Collision
 from simcore.bus.controller import Controller
 from simcore.bus.duration import bit_counts, duration_ns
 from simcore.bus.frame import DLC_TO_LENGTH, LENGTH_TO_DLC, Frame, FrameHeader
+from simcore.bus.log import BLOCK_FRAMES, BusRecord, FrameColumns, FrameLog, Source
 from simcore.bus.timing import INTERMISSION_BITS, BitTiming
 from simcore.bus.worst_case import worst_case_ns
 
 __all__ = [
+    "BLOCK_FRAMES",
     "DLC_TO_LENGTH",
     "INTERMISSION_BITS",
     "LENGTH_TO_DLC",
@@ -22,7 +24,9 @@ __all__ = [
     "Controller",
     "Frame",
     "FrameHeader",
+    "FrameColumns",
     "FrameLog",
+    "Source",
     "bit_counts",
     "bits",
     "duration_ns",

@@ -22,38 +22,15 @@ from typing import NamedTuple
 from simcore.bus.controller import Controller, Receive
 from simcore.bus.duration import bit_counts
 from simcore.bus.frame import Frame
+from simcore.bus.log import BusRecord, FrameLog
 from simcore.bus.timing import INTERMISSION_BITS, BitTiming
 from simcore.errors import UsageError
 from simcore.kernel import Priority, Scheduler
-
-
-class BusRecord(NamedTuple):
-    """One frame on one bus."""
-
-    sof_ns: int
-    """Start of frame."""
-    eof_ns: int
-    """End of EOF; the intermission follows."""
-    channel: str
-    frame: Frame
-    sender: str
-    request_ns: int
-    """When the sender asked for transmission; `eof_ns - request_ns` is the latency."""
-
 
 _new_record = tuple.__new__
 # Plain integers: they order the same, and comparing heap entries stays cheap.
 _BUS = int(Priority.BUS)
 _ARBITRATION = int(Priority.ARBITRATION)
-
-
-class FrameLog(list[BusRecord]):
-    """The frames of a run in order of completion. A copy shares the records, they never change."""
-
-    def __deepcopy__(self, memo: dict[int, object]) -> FrameLog:
-        copied = FrameLog(self)
-        memo[id(self)] = copied
-        return copied
 
 
 class Collision(NamedTuple):

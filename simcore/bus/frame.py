@@ -173,6 +173,15 @@ class Frame:
         _set(self, "data", payload)
         _set(self, "header", header)
 
+    @staticmethod
+    def of(header: FrameHeader, data: bytes) -> Frame:
+        """The frame of a header and a payload that are known to fit; nothing is checked."""
+        frame: Frame = _new(Frame)
+        _set_id(frame, header.arbitration_id)
+        _set_data(frame, data)
+        _set_header(frame, header)
+        return frame
+
     def with_data(self, data: bytes) -> Frame:
         """The same frame with another payload of the same length. The fast way to send again."""
         header = self.header
@@ -184,7 +193,7 @@ class Frame:
                 expected=f"{header.length} bytes",
                 got=f"{len(data)}",
             )
-        frame: Frame = _new(Frame)
+        frame: Frame = _new(Frame)  # as `of` does
         _set_id(frame, header.arbitration_id)
         _set_data(frame, data)
         _set_header(frame, header)
@@ -257,7 +266,7 @@ class Frame:
         return self
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (self.header, self.data))
+        return (Frame.of, (self.header, self.data))
 
 
 _new = object.__new__
@@ -268,14 +277,6 @@ _set = object.__setattr__
 _set_id = Frame.arbitration_id.__set__  # type: ignore[misc, attr-defined]
 _set_data = Frame.data.__set__  # type: ignore[misc, attr-defined]
 _set_header = Frame.header.__set__  # type: ignore[misc, attr-defined]
-
-
-def _rebuild(header: FrameHeader, data: bytes) -> Frame:
-    frame: Frame = _new(Frame)
-    _set(frame, "arbitration_id", header.arbitration_id)
-    _set(frame, "data", data)
-    _set(frame, "header", header)
-    return frame
 
 
 def _name(arbitration_id: object) -> str:

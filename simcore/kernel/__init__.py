@@ -1,6 +1,6 @@
 """Virtual time: the event queue, pacing, named random streams and the digest of a run."""
 
-from simcore.kernel.digest import TraceDigest
+from simcore.kernel.digest import TraceDigest, chained
 from simcore.kernel.pacing import FreeRunning, Pacing, RealTime
 from simcore.kernel.rng import RandomStream, RandomStreams
 from simcore.kernel.scheduler import Priority, Scheduler, StuckError, Timer
@@ -16,4 +16,5 @@ __all__ = [
     "StuckError",
     "Timer",
     "TraceDigest",
+    "chained",
 ]

@@ -27,21 +27,14 @@ class TraceDigest:
         items = self._items
         items.append(item)
         if len(items) == BLOCK_ITEMS:
-            self._chain = _link(self._chain, items)
+            self._chain = chained(self._chain, b"".join(items))
             items.clear()
-
-    def extend(self, items: list[bytes]) -> None:
-        """Append many items; the same digest as adding one by one."""
-        mine = self._items
-        mine += items
-        while len(mine) >= BLOCK_ITEMS:
-            self._chain = _link(self._chain, mine[:BLOCK_ITEMS])
-            del mine[:BLOCK_ITEMS]
 
     def hexdigest(self) -> str:
         """64 hexadecimal digits over everything added so far."""
-        return _link(self._chain, self._items).hex()
+        return chained(self._chain, b"".join(self._items)).hex()
 
 
-def _link(chain: bytes, items: list[bytes]) -> bytes:
-    return blake2b(chain + b"".join(items), digest_size=32, person=b"simcore trace 1").digest()
+def chained(chain: bytes, block: bytes) -> bytes:
+    """The next link: 32 bytes over the chain so far and one more block."""
+    return blake2b(chain + block, digest_size=32, person=b"simcore trace 1").digest()

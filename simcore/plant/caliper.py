@@ -24,6 +24,8 @@ class Caliper:
 
     __slots__ = (
         "_constants",
+        "_contact",
+        "_thermal",
         "_current_decay_ratio",
         "_decay_dt_s",
         "battery_current_a",
@@ -65,6 +67,20 @@ class Caliper:
             p.friction_load_nm_per_n,
             p.damping_nms,
         )
+        self._contact = (
+            p.stiffness_n_per_m,
+            p.stiffening_n_per_m2,
+            2.0 * p.pad_friction_ratio * p.effective_radius_m,
+            p.fade_onset_c,
+        )
+        self._thermal = (
+            p.cooling_w_per_k,
+            p.cooling_speed_w_per_k_per_mps,
+            p.ambient_temperature_c,
+            p.heat_share_ratio,
+            p.disc_heat_capacity_j_per_k,
+            p.wear_m_per_j,
+        )
 
     def step(
         self,
@@ -83,14 +99,13 @@ class Caliper:
                     self._heat(dt_s, wheel_speed_radps, speed_mps)
                 return
         self._drive(dt_s, motor_current_a, supply_v)
-        p = self.parameters
         compression_m = self.screw_travel_m - self.pad_wear_m
         if compression_m > 0.0:
-            self.clamp_force_n = force_n = (
-                p.stiffness_n_per_m + p.stiffening_n_per_m2 * compression_m
-            ) * compression_m
-            torque_nm = 2.0 * p.pad_friction_ratio * p.effective_radius_m * force_n
-            if self.disc_temperature_c > p.fade_onset_c:
+            stiffness_n_per_m, stiffening_n_per_m2, lever_m, fade_onset_c = self._contact
+            force_n = (stiffness_n_per_m + stiffening_n_per_m2 * compression_m) * compression_m
+            self.clamp_force_n = force_n
+            torque_nm = lever_m * force_n
+            if self.disc_temperature_c > fade_onset_c:
                 torque_nm *= self._fade_ratio()
             self.brake_torque_nm = torque_nm
         else:
@@ -172,18 +187,16 @@ class Caliper:
         return 1.0 - p.fade_per_k2 * excess_k * excess_k
 
     def _heat(self, dt_s: float, wheel_speed_radps: float, speed_mps: float) -> None:
-        p = self.parameters
+        cooling_w_per_k, speed_w_per_k_per_mps, ambient_c, share, capacity, wear = self._thermal
         if wheel_speed_radps < 0.0:
             wheel_speed_radps = -wheel_speed_radps
         if speed_mps < 0.0:
             speed_mps = -speed_mps
         power_w = self.brake_torque_nm * wheel_speed_radps
-        cooling_w_per_k = p.cooling_w_per_k + p.cooling_speed_w_per_k_per_mps * speed_mps
-        lost_w = cooling_w_per_k * (self.disc_temperature_c - p.ambient_temperature_c)
-        self.disc_temperature_c += (
-            dt_s * (p.heat_share_ratio * power_w - lost_w) / p.disc_heat_capacity_j_per_k
-        )
-        self.pad_wear_m += p.wear_m_per_j * power_w * dt_s
+        temperature_c = self.disc_temperature_c
+        lost_w = (cooling_w_per_k + speed_w_per_k_per_mps * speed_mps) * (temperature_c - ambient_c)
+        self.disc_temperature_c = temperature_c + dt_s * (share * power_w - lost_w) / capacity
+        self.pad_wear_m += wear * power_w * dt_s
 
     def travel_at(self, clamp_force_n: float) -> float:
         """Screw travel in m at which the caliper clamps with `clamp_force_n`, at present wear."""

@@ -77,6 +77,9 @@ class Wheel:
 
     __slots__ = (
         "_curve",
+        "_dt_s",
+        "_lengths",
+        "_rates",
         "_table",
         "_tyre",
         "_wheel",
@@ -99,15 +102,22 @@ class Wheel:
         self.force_x_n = 0.0
         self.force_y_n = 0.0
         self.vx_mps = 0.0
-        self._wheel = (radius_m, inertia_kgm2, rolling_ratio)
+        self._wheel = (radius_m, rolling_ratio * radius_m)
+        self._lengths = (tyre.relaxation_x_m, tyre.relaxation_y_m, inertia_kgm2)
+        self._dt_s = 0.0
+        self._rates = (0.0, 0.0, 0.0)
         self._tyre = (
-            tyre.relaxation_x_m,
-            tyre.relaxation_y_m,
             1.0 / tyre.peak_slip_ratio,
             1.0 / tyre.peak_slip_angle_ratio,
             tyre.low_speed_damping_ratio,
             tyre.low_speed_mps,
         )
+
+    def _set_dt(self, dt_s: float) -> None:
+        """What depends on the step only is worked out once."""
+        relax_x_m, relax_y_m, inertia_kgm2 = self._lengths
+        self._dt_s = dt_s
+        self._rates = (dt_s / relax_x_m, dt_s / relax_y_m, dt_s / inertia_kgm2)
 
     def step(
         self,
@@ -120,8 +130,11 @@ class Wheel:
         drive_torque_nm: float,
     ) -> None:
         """Advance by `dt_s`; `vx_mps, vy_mps` is the wheel centre's velocity in wheel axes."""
-        radius_m, inertia_kgm2, rolling_ratio = self._wheel
-        relax_x_m, relax_y_m, per_peak_x, per_peak_y, damping_ratio, low_speed_mps = self._tyre
+        radius_m, rolling_nm_per_n = self._wheel
+        per_peak_x, per_peak_y, damping_ratio, low_speed_mps = self._tyre
+        if dt_s != self._dt_s:
+            self._set_dt(dt_s)
+        relax_x_s_per_m, relax_y_s_per_m, spin_radps_per_nm = self._rates
         self.vx_mps = vx_mps
         speed_radps = self.speed_radps
         over_mps = radius_m * speed_radps - vx_mps
@@ -129,13 +142,13 @@ class Wheel:
 
         # Exact solution of the relaxation over one step, exp(-z) as its (2,2) Pade quotient.
         # Written this way nothing is divided by the speed, and standstill does not creep.
-        z = rolling_mps * dt_s / relax_x_m
-        gain_s_per_m = dt_s / (relax_x_m * (1.0 + z * (0.5 + z * 0.08333333333333333)))
+        z = rolling_mps * relax_x_s_per_m
+        gain_s_per_m = relax_x_s_per_m / (1.0 + z * (0.5 + z * 0.08333333333333333))
         slip_x = self.slip_x_ratio
         slip_x += gain_s_per_m * (over_mps - rolling_mps * slip_x)
         self.slip_x_ratio = slip_x
-        z = rolling_mps * dt_s / relax_y_m
-        gain_s_per_m = dt_s / (relax_y_m * (1.0 + z * (0.5 + z * 0.08333333333333333)))
+        z = rolling_mps * relax_y_s_per_m
+        gain_s_per_m = relax_y_s_per_m / (1.0 + z * (0.5 + z * 0.08333333333333333))
         slip_y = self.slip_y_ratio
         slip_y -= gain_s_per_m * (vy_mps + rolling_mps * slip_y)
         self.slip_y_ratio = slip_y
@@ -143,7 +156,6 @@ class Wheel:
         damping_s_per_m = damping_ratio / (low_speed_mps + rolling_mps)
         q_x = (slip_x + damping_s_per_m * over_mps) * per_peak_x
         q_y = (slip_y - damping_s_per_m * vy_mps) * per_peak_y
-        # The common part of `FrictionCurve.per_slip`, without its call.
         place = _STEPS_PER_SLIP * sqrt(q_x * q_x + q_y * q_y)
         if place < _TABLE_END_PLACE:
             index = int(place)
@@ -157,10 +169,9 @@ class Wheel:
         self.force_x_n = force_x_n
         self.force_y_n = scale_n * q_y
 
-        speed_radps += dt_s / inertia_kgm2 * (drive_torque_nm - radius_m * force_x_n)
+        speed_radps += spin_radps_per_nm * (drive_torque_nm - radius_m * force_x_n)
         # Brake and rolling resistance take speed off and stop there: locks and holds exactly.
-        resisting_nm = brake_torque_nm + rolling_ratio * load_n * radius_m
-        loss_radps = dt_s / inertia_kgm2 * resisting_nm
+        loss_radps = spin_radps_per_nm * (brake_torque_nm + rolling_nm_per_n * load_n)
         if speed_radps > loss_radps:
             speed_radps -= loss_radps
         elif speed_radps < -loss_radps:

@@ -8,7 +8,7 @@ crashed ECU would be: it sends nothing and its outputs are 0.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath
 from typing import Protocol
 
@@ -45,6 +45,7 @@ class NodeHost:
         "_name",
         "_next_deadline_ns",
         "_on_timer",
+        "_run_due",
         "_scheduler",
         "inputs",
         "node",
@@ -73,6 +74,7 @@ class NodeHost:
         self._fixed_schedule = False
         self._on_timer = node.on_timer
         self._next_deadline_ns = node.next_deadline_ns
+        self._run_due: Callable[[int], int | None] | None = None
         self._memory: dict[str, bytes] = {}
         self._initial_outputs = dict(outputs)
         self.node = node
@@ -143,11 +145,14 @@ class NodeHost:
             if not pin.endswith(LATCHED):
                 self.outputs[pin] = value
         self._armed_ns = None
+        self._run_due = None
         self._fixed_schedule = bool(getattr(self.node, "fixed_schedule", False))
         try:
             self.node.start(self, self._scheduler.now_ns)
             self._on_timer = self.node.on_timer
             self._next_deadline_ns = self.node.next_deadline_ns
+            if self._fixed_schedule:
+                self._run_due = getattr(self.node, "run_due", None)
             self._arm()
         except (
             Exception,
@@ -194,8 +199,12 @@ class NodeHost:
         if now_ns != self._armed_ns:
             return None  # the node asked for another time meanwhile, or was switched off
         try:
-            self._on_timer(now_ns)
-            deadline_ns = self._next_deadline_ns()
+            run_due = self._run_due
+            if run_due is not None:
+                deadline_ns = run_due(now_ns)
+            else:
+                self._on_timer(now_ns)
+                deadline_ns = self._next_deadline_ns()
             if deadline_ns is not None and (type(deadline_ns) is not int or deadline_ns <= now_ns):
                 _require_whole(deadline_ns)
                 raise UsageError(

@@ -1,40 +1,36 @@
 """`Recorder`: the frames and the physical truth of a run, kept compactly.
 
 Every millisecond one row of plain floats goes into a flat array; frames go into the shared
-`FrameLog`. Statistics and the frame digest are folded from the log in blocks, so that the hot path
-only appends. Copies share what cannot change.
+`FrameLog`. Statistics and the frame digest are worked out in blocks, so that the hot path only
+appends. Copies share what cannot change.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
-from operator import sub
-from struct import Struct, pack
+from collections.abc import Iterator, Sequence
+from struct import pack
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simcore.bus import FrameHeader, FrameLog
+from simcore.bus import BLOCK_FRAMES, FrameColumns, FrameLog, Source
 from simcore.errors import UsageError
-from simcore.kernel import TraceDigest
+from simcore.kernel import chained
 
 CORNERS = ("FL", "FR", "RL", "RR")
-_TIMES = Struct("<QQ").pack
-_HEADER = Struct("<IHH").pack
-FOLD_AT = 2048
-
-
-_Take = Callable[[int], None]
+FOLD_AT = BLOCK_FRAMES
+PACK_AT = 1024
+"""Values collected before they are packed."""
+_FIRST = np.array([0])
+_ENDLESS_NS = 1 << 62
 
 
 class MessageFold:
     """Running figures of one message of one sender on one bus."""
 
     __slots__ = (
-        "_durations_ns",
-        "_latencies_ns",
-        "_starts_ns",
         "busy_ns",
         "count",
         "cycle_count",
@@ -61,55 +57,43 @@ class MessageFold:
         self.busy_ns = 0
         self.resync = False
         """The sender was restarted: the next distance is no cycle."""
-        self._starts_ns: list[int] = []
-        self._latencies_ns: list[int] = []
-        self._durations_ns: list[int] = []
 
-    def collect(self) -> tuple[_Take, _Take, _Take]:
-        """Where starts of frame, latencies and durations go until `settle`."""
-        return self._starts_ns.append, self._latencies_ns.append, self._durations_ns.append
+    @property
+    def has_cycle(self) -> bool:
+        """Whether the distance to the next frame is a cycle."""
+        return self.count > 0 and not self.resync
 
-    def settle(self) -> None:
-        """Work the collected frames into the figures."""
-        starts_ns, latencies_ns = self._starts_ns, self._latencies_ns
-        if not starts_ns:
-            return
-        low_ns, high_ns = min(latencies_ns), max(latencies_ns)
-        first = self.count == 0
-        self.latency_min_ns = low_ns if first else min(low_ns, self.latency_min_ns)
+    def add(self, figures: tuple[int, ...]) -> None:
+        """Work in the figures of more frames, in the order `_figures` gives them."""
+        count, last_sof_ns, busy_ns, low_ns, high_ns, latency_ns, *cycles = figures
+        self.latency_min_ns = min(low_ns, self.latency_min_ns) if self.count else low_ns
         self.latency_max_ns = max(high_ns, self.latency_max_ns)
-        self.latency_sum_ns += sum(latencies_ns)
-        cycles_ns = list(map(sub, starts_ns[1:], starts_ns))
-        if not first and not self.resync:
-            cycles_ns.append(starts_ns[0] - self.last_sof_ns)
+        self.latency_sum_ns += latency_ns
+        self.busy_ns += busy_ns
+        self.last_sof_ns = last_sof_ns
+        self.count += count
         self.resync = False
-        if cycles_ns:
-            low_ns = min(cycles_ns)
+        cycle_count, low_ns, high_ns, cycle_ns = cycles
+        if cycle_count:
             self.cycle_min_ns = min(low_ns, self.cycle_min_ns) if self.cycle_count else low_ns
-            self.cycle_max_ns = max(max(cycles_ns), self.cycle_max_ns)
-            self.cycle_sum_ns += sum(cycles_ns)
-            self.cycle_count += len(cycles_ns)
-        self.count += len(starts_ns)
-        self.last_sof_ns = starts_ns[-1]
-        starts_ns.clear()
-        latencies_ns.clear()
-        self.busy_ns += sum(self._durations_ns)
-        self._durations_ns.clear()
+            self.cycle_max_ns = max(high_ns, self.cycle_max_ns)
+            self.cycle_sum_ns += cycle_ns
+            self.cycle_count += cycle_count
 
 
 FoldKey = tuple[str, int, bool, str]
 """channel, arbitration_id, is_extended_id, sender"""
-_Met = tuple[bytes, _Take, _Take, _Take]
 
 
 class Recorder:
     """Everything recorded in a run."""
 
     __slots__ = (
+        "_chain",
         "_columns",
-        "_digest",
         "_folded",
-        "_format",
+        "_groups",
+        "_pending",
         "_rows",
         "_width",
         "folds",
@@ -122,9 +106,11 @@ class Recorder:
         self._columns = tuple(columns)
         self._width = len(self._columns)
         self._rows = array("d")
-        self._format = f"={self._width}d"
-        self._digest = TraceDigest()
+        self._pending: list[Any] = []
+        """Rows not yet in `_rows`: packing many at once is much cheaper than one by one."""
+        self._chain = bytes(32)
         self._folded = 0
+        self._groups: list[int] = []
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -134,13 +120,24 @@ class Recorder:
     @property
     def row_count(self) -> int:
         """Rows so far: one per plant step."""
-        return len(self._rows) // self._width
+        return (len(self._rows) + len(self._pending)) // self._width
 
     def append(self, value: Sequence[float]) -> None:
         """Take one row, in the order of `columns`."""
-        self._rows.frombytes(pack(self._format, *value))
-        if len(self.frames) - self._folded >= FOLD_AT:
-            self.fold()
+        pending = self._pending
+        pending.extend(value)
+        if len(pending) > PACK_AT:
+            self._pack()
+            if len(self.frames) - self._folded >= FOLD_AT:
+                self.fold()
+
+    def _pack(self) -> NDArray[np.float64]:
+        """Move the collected rows into the flat array; the table so far, shape (rows, columns)."""
+        pending = self._pending
+        if pending:
+            self._rows.frombytes(pack(f"={len(pending)}d", *pending))
+            pending.clear()
+        return np.frombuffer(self._rows, dtype=np.float64).reshape(-1, self._width)
 
     def column(self, name: str, *, first_row: int = 0) -> NDArray[np.float64]:
         """One column from `first_row` on, as a copy."""
@@ -148,17 +145,19 @@ class Recorder:
             raise UsageError(
                 f"recorded column {name!r}", expected=f"one of {', '.join(self._columns)}"
             )
-        table = np.frombuffer(self._rows, dtype=np.float64).reshape(-1, self._width)
-        return table[first_row:, self._columns.index(name)].copy()
+        return self._pack()[first_row:, self._columns.index(name)].copy()
 
     def table(self) -> NDArray[np.float64]:
         """All rows as a copy, shape (rows, columns)."""
-        return np.frombuffer(self._rows, dtype=np.float64).reshape(-1, self._width).copy()
+        return self._pack().copy()
 
     def hexdigest(self) -> str:
-        """Digest over all frames so far."""
+        """Digest over all frames so far: sealed blocks, the rest, and what the sources are."""
         self.fold()
-        return self._digest.hexdigest()
+        chain = self._chain
+        for columns in self.frames.columns(self.frames.sealed_count):
+            chain = chained(chain, columns.tobytes())
+        return chained(chain, b"".join(map(_described, self.frames.sources))).hex()
 
     def restart(self, sender: str) -> None:
         """A sender starts anew: the pause before its next frames is no cycle of theirs."""
@@ -169,42 +168,83 @@ class Recorder:
 
     def fold(self) -> None:
         """Bring statistics and digest up to the last frame."""
-        block = self.frames[self._folded :]
-        if not block:
-            return
-        self._folded += len(block)
-        met: dict[tuple[str, str, FrameHeader], _Met] = {}
-        items: list[bytes] = []
-        for sof_ns, eof_ns, channel, frame, sender, request_ns in block:
-            header = frame.header
-            entry = met.get((channel, sender, header))
-            if entry is None:
-                entry = self._meet(channel, sender, header, items)
-                met[channel, sender, header] = entry
-            code, start, latency, busy = entry
-            items.append(_TIMES(sof_ns, eof_ns) + code + frame.data)
-            start(sof_ns)
-            latency(eof_ns - request_ns)
-            busy(eof_ns - sof_ns)
-        self._digest.extend(items)
-        for key in met:
-            channel, sender, header = key
-            self.folds[channel, header.arbitration_id, header.is_extended_id, sender].settle()
+        frames = self.frames
+        for block in frames.seal():
+            self._chain = chained(self._chain, block.tobytes())
+        for columns in frames.columns(self._folded):
+            self._count(columns)
+        self._folded = len(frames)
 
-    def _meet(self, channel: str, sender: str, header: FrameHeader, items: list[bytes]) -> _Met:
-        """First frame of a block with this header from this sender."""
-        key = (channel, header.arbitration_id, header.is_extended_id, sender)
-        fold = self.folds.get(key)
-        if fold is None:
-            fold = self.folds[key] = MessageFold()
-            items.append(f"{channel}\x1f{sender}\x1e".encode())
-        flags = (
-            header.is_extended_id
-            | header.is_fd << 1
-            | header.bitrate_switch << 2
-            | header.error_state_indicator << 3
-            | header.is_remote_frame << 4
-            | header.dlc << 8
+    def _count(self, columns: FrameColumns) -> None:
+        """Work consecutive frames into the figures of their messages."""
+        group = self._groups_of(columns.source)
+        order = np.argsort(group, kind="stable")
+        sorted_group = group[order]
+        first = np.concatenate((_FIRST, np.flatnonzero(np.diff(sorted_group)) + 1))
+        every_fold = list(self.folds.values())
+        folds = [every_fold[index] for index in sorted_group[first].tolist()]
+        before_ns = np.array(
+            [fold.last_sof_ns if fold.has_cycle else -1 for fold in folds], dtype=np.int64
         )
-        code = _HEADER(header.arbitration_id, flags, header.length)
-        return code, *fold.collect()
+        for fold, figures in zip(folds, _figures(columns, order, first, before_ns), strict=True):
+            fold.add(figures)
+
+    def _groups_of(self, source: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Number of the fold of each frame: sources that differ in flags or length share one."""
+        groups = self._groups
+        for channel, sender, header in self.frames.sources[len(groups) :]:
+            key = (channel, header.arbitration_id, header.is_extended_id, sender)
+            if key not in self.folds:
+                self.folds[key] = MessageFold()
+            groups.append(list(self.folds).index(key))
+        return np.array(groups, dtype=np.int64)[source]
+
+
+def _figures(
+    columns: FrameColumns,
+    order: NDArray[np.intp],
+    first: NDArray[np.intp],
+    before_ns: NDArray[np.int64],
+) -> Iterator[tuple[int, ...]]:
+    """Figures of each group of frames; groups begin at `first` of the frames in `order`.
+
+    `before_ns` is the start of the frame before each group, -1 where there is none.
+    """
+    sof_ns = columns.sof_ns[order]
+    busy_ns = columns.eof_ns[order] - sof_ns
+    latency_ns = columns.eof_ns[order] - columns.request_ns[order]
+    count = np.diff(np.append(first, len(order)))
+    cycle_ns = np.diff(sof_ns, prepend=0)
+    known = before_ns >= 0
+    cycle_ns[first] = np.where(known, sof_ns[first] - before_ns, 0)
+    total_ns = np.add.reduceat(cycle_ns, first)
+    highest_ns = np.maximum.reduceat(cycle_ns, first)
+    cycle_ns[first] = np.where(known, cycle_ns[first], _ENDLESS_NS)
+    rows = (
+        count,
+        sof_ns[first + count - 1],
+        np.add.reduceat(busy_ns, first),
+        np.minimum.reduceat(latency_ns, first),
+        np.maximum.reduceat(latency_ns, first),
+        np.add.reduceat(latency_ns, first),
+        count - ~known,
+        np.minimum.reduceat(cycle_ns, first),
+        highest_ns,
+        total_ns,
+    )
+    return zip(*(row.tolist() for row in rows), strict=True)
+
+
+def _described(source: Source) -> bytes:
+    """One source as text that is clear about where it ends."""
+    channel, sender, header = source
+    numbers = (
+        header.arbitration_id,
+        header.is_extended_id,
+        header.is_fd,
+        header.bitrate_switch,
+        header.error_state_indicator,
+        header.is_remote_frame,
+        header.dlc,
+    )
+    return "\x1f".join((channel, sender, *(str(int(n)) for n in numbers), "\x1e")).encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -359,6 +360,8 @@ def test_no_valid_command_moves_the_set_point_faster_than_1_kn_per_ms(
 
     class Selected:
         command = Command(0.0, 1, 1000.0, 1, 0)
+        primary = SimpleNamespace(data=b"", valid_until_ns=-1)
+        decoded = None
 
         def select(self, now_ns: int) -> Command:
             return self.command

@@ -48,11 +48,14 @@ class Application:
     __slots__ = (
         "_command",
         "_controller",
+        "_current_a",
         "_gradient_step_n",
         "_inputs",
         "_parameters",
         "_plausible",
         "_port",
+        "_primary",
+        "_seen",
         "_selection",
         "_settled_state",
         "_started_ns",
@@ -88,7 +91,12 @@ class Application:
             p.supply_min_v,
         )
         self._command = selection.command
+        self._primary = selection.primary
+        self._seen: bytes | None = None
+        """The payload `_command` came from: as long as it stands there is nothing to select."""
         self._target_n = 0.0
+        self._current_a: float | None = None
+        """Last output; a pin stays as it is until it is written again."""
         self._settled_state: EmbState | None = None
         """A braking state in which target and state stay as they are until another command."""
         self._gradient_step_n = 0.0
@@ -113,9 +121,13 @@ class Application:
         ):
             force_n = self._judge_sensors(force_n, travel_m, supply_v, now_ns)
         self.clamp_force_n = force_n
-        command = self._selection.select(now_ns)
-        if command is not self._command:
-            self._take(command)
+        primary = self._primary
+        if primary.data is not self._seen or now_ns > primary.valid_until_ns:
+            command = self._selection.select(now_ns)
+            self._seen = self._selection.decoded
+            if command is not self._command:
+                self._take(command)
+        command = self._command
         state = self.state
         if state is self._settled_state:
             target_n = self._target_n
@@ -133,13 +145,14 @@ class Application:
                 target_n = reference_n - step_n
             self.force_ref_n = target_n
         if self.state in _MOTOR_OFF:
-            self.force_ref_n = 0.0
-            self._port.write("motor_current_a", 0.0)
-            return
-        self._port.write(
-            "motor_current_a",
-            self._controller.step(target_n, force_n, travel_m, pins["motor_speed_radps"], supply_v),
-        )
+            self.force_ref_n = current_a = 0.0
+        else:
+            current_a = self._controller.step(
+                target_n, force_n, travel_m, pins["motor_speed_radps"], supply_v
+            )
+        if current_a != self._current_a:
+            self._current_a = current_a
+            self._port.write("motor_current_a", current_a)
 
     def _judge_sensors(
         self, force_n: float, travel_m: float, supply_v: float, now_ns: int

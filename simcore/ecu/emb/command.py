@@ -43,13 +43,11 @@ class CommandSelection:
     __slots__ = (
         "_commanded",
         "_commanded_ns",
-        "_decoded",
         "_force_limit_n",
         "_log",
         "_lost_since_ns",
         "_parameters",
         "_pedal",
-        "_primary",
         "_read_pedal",
         "_read_primary",
         "_read_secondary",
@@ -60,7 +58,9 @@ class CommandSelection:
         "_speed",
         "bus",
         "command",
+        "decoded",
         "echo",
+        "primary",
         "rejected_count",
     )
 
@@ -77,7 +77,7 @@ class CommandSelection:
         log: Callable[[str, str], None],
     ) -> None:
         self._parameters = parameters
-        self._primary, self._secondary = primary, secondary
+        self.primary, self._secondary = primary, secondary
         self._pedal, self._speed = pedal, speed
         self._read_primary = command_reader(database, "CDC", corner)
         self._read_secondary = command_reader(database, "CDC2", corner)
@@ -90,7 +90,8 @@ class CommandSelection:
         self._rejecting = False
         self.rejected_count = 0
         """Commands with values the database reserves."""
-        self._decoded: bytes | None = None
+        self.decoded: bytes | None = None
+        """Payload of the primary lane that is obeyed now; `None` while another source is."""
         self._commanded = False
         self._commanded_ns = 0
         """When the last valid command arrived."""
@@ -107,22 +108,24 @@ class CommandSelection:
 
     def select(self, now_ns: int) -> Command:
         """The command for this millisecond."""
-        primary = self._primary
+        primary = self.primary
         if now_ns <= primary.valid_until_ns:
             data = primary.data
-            if data is self._decoded:
+            if data is self.decoded:
                 return self.command
-            command = Command._make(self._read_primary.read(data))
-            self._decoded = data
+            values = self._read_primary.read(data)
+            self.decoded = data
+            # Most commands repeat the one before: it stays the same object, nothing to take.
+            command = self.command if values == self.command else Command._make(values)
             if command.valid and self._acceptable(command):
                 return self._obey(command, BUS_A, primary.updated_ns or 0)
         secondary = self._secondary
         if secondary.usable(now_ns):
             command = Command._make(self._read_secondary.read(secondary.data))
             if command.valid and self._acceptable(command):
-                self._decoded = None
+                self.decoded = None
                 return self._obey(command, BUS_B, secondary.updated_ns or 0)
-        self._decoded = None
+        self.decoded = None
         return self._without_command(now_ns)
 
     def _obey(self, command: Command, bus: int, arrived_ns: int) -> Command:

@@ -92,6 +92,14 @@ class Ecu:
         """Run the tasks that are due."""
         self._schedule.run_due(now_ns)
 
+    @property
+    def run_due(self) -> Callable[[int], int | None] | None:
+        """`on_timer` and `next_deadline_ns` in one call, for a host that asks for both.
+
+        `None` where a subclass has its own `on_timer`.
+        """
+        return self._schedule.run_due if type(self).on_timer is Ecu.on_timer else None
+
     def next_deadline_ns(self) -> int | None:
         """When the next task is due."""
         return self._schedule.deadline_ns

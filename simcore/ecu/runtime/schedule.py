@@ -95,8 +95,8 @@ class ScheduleTable:
             offset_ns, self._due = plan.steps[0]
             self.deadline_ns = start_ns + offset_ns
 
-    def run_due(self, now_ns: int) -> None:
-        """Run everything due up to `now_ns`, in order."""
+    def run_due(self, now_ns: int) -> int | None:
+        """Run everything due up to `now_ns`, in order; returns when the next task is due."""
         while self.deadline_ns is not None and self.deadline_ns <= now_ns:
             due = self._due
             # The next deadline stands before the tasks run: one that raises is not run twice.
@@ -112,3 +112,4 @@ class ScheduleTable:
             actions = self._actions
             for task in due:
                 actions[task](now_ns)
+        return self.deadline_ns
