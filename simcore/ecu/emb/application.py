@@ -55,6 +55,7 @@ class Application:
         "_plausible",
         "_port",
         "_primary",
+        "_rest_travel_m",
         "_seen",
         "_selection",
         "_settled_state",
@@ -97,6 +98,8 @@ class Application:
         self._target_n = 0.0
         self._current_a: float | None = None
         """Last output; a pin stays as it is until it is written again."""
+        self._rest_travel_m: float | None = None
+        """Where the screw is while the motor is off and there is nothing to control."""
         self._settled_state: EmbState | None = None
         """A braking state in which target and state stay as they are until another command."""
         self._gradient_step_n = 0.0
@@ -144,12 +147,17 @@ class Application:
             elif target_n < reference_n - step_n:
                 target_n = reference_n - step_n
             self.force_ref_n = target_n
+        motor_speed_radps = pins["motor_speed_radps"]
+        if target_n == 0.0 and travel_m == self._rest_travel_m and motor_speed_radps == 0.0:
+            return  # open, at rest, motor off: nothing has changed, nothing to control
         if self.state in _MOTOR_OFF:
             self.force_ref_n = current_a = 0.0
         else:
             current_a = self._controller.step(
-                target_n, force_n, travel_m, pins["motor_speed_radps"], supply_v
+                target_n, force_n, travel_m, motor_speed_radps, supply_v
             )
+        at_rest = current_a == 0.0 and target_n == 0.0 and motor_speed_radps == 0.0
+        self._rest_travel_m = travel_m if at_rest else None
         if current_a != self._current_a:
             self._current_a = current_a
             self._port.write("motor_current_a", current_a)
