@@ -7,6 +7,13 @@ from simcore.bus.bits import bits
 from simcore.bus.bus import Bus, Collision
 from simcore.bus.controller import Controller
 from simcore.bus.duration import bit_counts, duration_ns
+from simcore.bus.error_record import (
+    ErrorFrame,
+    ErrorKind,
+    ErrorState,
+    StateChange,
+    WireError,
+)
 from simcore.bus.frame import DLC_TO_LENGTH, LENGTH_TO_DLC, Frame, FrameHeader
 from simcore.bus.log import BLOCK_FRAMES, BusRecord, FrameColumns, FrameLog, Source
 from simcore.bus.timing import INTERMISSION_BITS, BitTiming
@@ -22,6 +29,11 @@ __all__ = [
     "BusRecord",
     "Collision",
     "Controller",
+    "ErrorFrame",
+    "ErrorKind",
+    "ErrorState",
+    "StateChange",
+    "WireError",
     "Frame",
     "FrameHeader",
     "FrameColumns",
