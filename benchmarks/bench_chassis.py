@@ -1,9 +1,10 @@
 """The whole reference chassis against real time, and where its time goes.
 
 All nodes, E2E, plant at 1 kHz, recording and digest on, one core, plain CPython. Two driving
-situations: cruising at 100 km/h, and braking with pedal and force control working. The figure is
-simulated seconds per second of CPU time, median and best of several stretches (the best is the one
-least disturbed by other load on the machine).
+situations: cruising at 100 km/h, and braking with pedal and force control working. Two networks:
+everything on one bus, and the shipped one, where the redundant messages go out on a second bus as
+well. The figure is simulated seconds per second of CPU time, median and best of several stretches
+(the best is the one least disturbed by other load on the machine).
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ import pstats
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 from simcore.cli.collector import relax_collector
+from simcore.network import Database
+from simcore.resources import dbc_path
 from simcore.rig import Rig
 from simcore.units import ms, s
 
@@ -33,16 +37,23 @@ ROOMS = (
 )
 
 
-def _cruising() -> Rig:
-    rig = Rig()
+def _one_bus() -> Database:
+    """The shipped interface with no message marked as redundant."""
+    text = dbc_path("chassis_fd.dbc").read_text(encoding="utf-8")
+    kept = [line for line in text.splitlines() if not line.startswith('BA_ "RedundantBus"')]
+    return Database.from_text("\n".join(kept), name="one_bus.dbc")
+
+
+def _cruising(database: Database | None = None) -> Rig:
+    rig = Rig(database=database)
     rig.vehicle.set_speed(kmh=100)
     rig.driver.hold_speed(100)
     rig.run_for(ms(500))
     return rig
 
 
-def _braking() -> Rig:
-    rig = Rig()
+def _braking(database: Database | None = None) -> Rig:
+    rig = Rig(database=database)
     rig.vehicle.set_speed(kmh=150)
     rig.run_for(ms(500))
     rig.press_pedal(15)
@@ -65,7 +76,13 @@ def _speeds(build: Callable[[], Rig]) -> list[float]:
 def run() -> dict[str, float]:
     """Simulated seconds per CPU second."""
     figures = {}
-    for name, build in (("cruise", _cruising), ("braking", _braking)):
+    one_bus = _one_bus()
+    for name, build in (
+        ("one bus, cruise", partial(_cruising, one_bus)),
+        ("one bus, braking", partial(_braking, one_bus)),
+        ("two buses, cruise", _cruising),
+        ("two buses, braking", _braking),
+    ):
         speeds = _speeds(build)
         figures[f"{name}, median [x real time]"] = statistics.median(speeds)
         figures[f"{name}, best [x real time]"] = max(speeds)
@@ -93,7 +110,7 @@ def main() -> None:
     relax_collector()  # as `simcore run` does
     print("Reference chassis: all nodes, E2E, plant at 1 kHz, recording on")
     for name, value in run().items():
-        print(f"  {name:<30} {value:6.1f}")
+        print(f"  {name:<42} {value:6.1f}")
     print("  where the time goes while braking (profile, own time per room):")
     for room, share in shares().items():
         print(f"    {room:<20} {share:6.1%}")

@@ -4,8 +4,17 @@ Levels, durations and arbitration follow ISO 11898-1:2015. Payload meaning is `n
 """
 
 from simcore.bus.bits import bits
-from simcore.bus.bus import Bus, Collision
+from simcore.bus.bus import Bus
 from simcore.bus.controller import Controller
+from simcore.bus.disturbance import (
+    BitFlips,
+    Disturbance,
+    FrameMatch,
+    HeldLine,
+    NoAcknowledgement,
+    ReceiveNoise,
+    WireBit,
+)
 from simcore.bus.duration import bit_counts, duration_ns
 from simcore.bus.error_record import (
     ErrorFrame,
@@ -16,10 +25,22 @@ from simcore.bus.error_record import (
 )
 from simcore.bus.frame import DLC_TO_LENGTH, LENGTH_TO_DLC, Frame, FrameHeader
 from simcore.bus.log import BLOCK_FRAMES, BusRecord, FrameColumns, FrameLog, Source
+from simcore.bus.options import ControllerOptions, FdSupport, Recovery, TransmitPolicy
 from simcore.bus.timing import INTERMISSION_BITS, BitTiming
 from simcore.bus.worst_case import worst_case_ns
 
 __all__ = [
+    "BitFlips",
+    "FrameMatch",
+    "HeldLine",
+    "NoAcknowledgement",
+    "ReceiveNoise",
+    "ControllerOptions",
+    "Disturbance",
+    "FdSupport",
+    "Recovery",
+    "TransmitPolicy",
+    "WireBit",
     "BLOCK_FRAMES",
     "DLC_TO_LENGTH",
     "INTERMISSION_BITS",
@@ -27,7 +48,6 @@ __all__ = [
     "BitTiming",
     "Bus",
     "BusRecord",
-    "Collision",
     "Controller",
     "ErrorFrame",
     "ErrorKind",

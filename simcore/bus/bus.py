@@ -1,4 +1,4 @@
-"""`Bus`: who sends when, bit-exact. ISO 11898-1:2015, clauses 10.4 and 10.5.
+"""`Bus`: who sends when, bit-exact. ISO 11898-1:2015, clauses 10.4, 10.5 and 10.9.
 
 A frame starts at the end of the intermission, or at the instant of the first request on an idle
 bus. Among all controllers with a waiting frame the arbitration field decides: the lowest
@@ -9,21 +9,23 @@ both edges, start of frame and end of EOF.
 Every request made at an instant takes part in the arbitration that starts at that instant, see
 `kernel.Priority`. The sub-bit latency between a request and SOF is not modelled.
 
-Two different frames with the same arbitration field at once are a bit error on a real bus. Error
-frames are not modelled here yet: such a collision is reported in `collisions`, and the frames go
-out one after the other, in the order the controllers were attached.
+Frames that meet nothing out of the ordinary go over the bus as wholes: that is this module. For
+everything else (`irregular.py`) `wire.py` takes over, bit by bit, until the bus is idle again.
 """
 
 from __future__ import annotations
 
 from heapq import heappop
-from typing import NamedTuple
 
 from simcore.bus.controller import Controller, Receive
+from simcore.bus.disturbance import Disturbance
 from simcore.bus.duration import bit_counts
-from simcore.bus.frame import Frame
+from simcore.bus.frame import Frame, keep_counts
+from simcore.bus.irregular import IrregularTraffic
 from simcore.bus.log import BusRecord, FrameLog
+from simcore.bus.options import GENEROUS, ControllerOptions
 from simcore.bus.timing import INTERMISSION_BITS, BitTiming
+from simcore.bus.wire import Wire
 from simcore.errors import UsageError
 from simcore.kernel import Priority, Scheduler
 
@@ -33,67 +35,90 @@ _BUS = int(Priority.BUS)
 _ARBITRATION = int(Priority.ARBITRATION)
 
 
-class Collision(NamedTuple):
-    """Different frames with one arbitration field at one instant."""
-
-    time_ns: int
-    channel: str
-    frame: Frame
-    senders: tuple[str, ...]
-
-
 class _Route:
     """Who receives a message, and how often it was handed over."""
 
-    __slots__ = ("controllers", "count", "receives")
+    __slots__ = ("controllers", "count", "receives", "transmitted")
 
-    def __init__(self, controllers: list[Controller]) -> None:
+    def __init__(self, controllers: list[Controller], transmitted: Receive | None) -> None:
         self.controllers = controllers
         self.receives = tuple(
             controller.receive for controller in controllers if controller.receive is not None
         )
+        self.transmitted = transmitted
         self.count = 0
 
 
-class Bus:
+class Bus(IrregularTraffic):
     """One CAN or CAN FD bus in virtual time."""
 
     def __init__(
         self, name: str, timing: BitTiming, scheduler: Scheduler, *, log: FrameLog | None = None
     ) -> None:
-        self.name = name
-        self.timing = timing
-        self.scheduler = scheduler
-        self._iso = timing.iso
+        super().__init__(name, timing, scheduler)
         self.carries_fd = timing.data_bps is not None
         self.log = FrameLog() if log is None else log
-        self.controllers: list[Controller] = []
-        self.contenders: list[Controller] = []
-        """Controllers with a waiting frame."""
-        self.armed = False
-        """True while a start of frame is scheduled or a frame is on the wire."""
-        self.busy_ns = 0
-        """Time of all frames started so far, intermissions included."""
-        self.collisions: list[Collision] = []
-        self._ready_ns = 0
-        self._current: BusRecord | None = None
-        self._twins: list[Controller] = []
-        """Who sends the very frame on the wire too, besides its sender on record."""
+        self.wire = Wire(self)
+        self._valid_ns = 0
         self._routes: dict[tuple[int, str], _Route] = {}
         self._whole_bit_ns = _whole_bit_times(timing)
 
-    def attach(self, name: str, receive: Receive | None = None) -> Controller:
+    def attach(
+        self, name: str, receive: Receive | None = None, options: ControllerOptions = GENEROUS
+    ) -> Controller:
         """Connect a node. Raises `UsageError` for a name that is taken."""
         if any(controller.name == name for controller in self.controllers):
             raise UsageError(f"{self.name}: attach", expected="a free name", got=name)
-        controller = Controller(self, name, receive)
+        controller = Controller(self, name, receive, options)
         self.controllers.append(controller)
-        self.forget_routes()
+        self.node_changed(controller)
         return controller
+
+    def detach(self, controller: Controller) -> None:
+        """Take a node off the bus for good."""
+        controller.set_enabled(False)
+        self.controllers.remove(controller)
+        self.look_again()
+
+    def controller(self, name: str) -> Controller:
+        """The controller of a node. Raises `UsageError` for a node that is not on this bus."""
+        for controller in self.controllers:
+            if controller.name == name:
+                return controller
+        names = ", ".join(controller.name for controller in self.controllers) or "no node"
+        raise UsageError(f"{self.name}: node {name!r}", expected=f"one of {names}")
+
+    def move(self, controller: Controller, connected: bool) -> None:
+        """Plug one of this bus's nodes in, or out: then it is alone on a stub of its own."""
+        if connected:
+            stub, target = controller.bus, self
+        else:
+            stub, target = self, Bus(self.name, self.timing, self.scheduler, log=FrameLog())
+            target.controllers.append(controller)
+            target.error_frames, target.state_changes = self.error_frames, self.state_changes
+            target.on_error_frame = self.on_error_frame
+            target.on_state_change = self.on_state_change
+        self.forget_routes()
+        stub.release(controller, target)
+        target.node_changed(controller)
+        if controller.queue:
+            target.contenders.append(controller)
+            if not target.armed:
+                target.arm()
+
+    def disturb(self, disturbance: Disturbance) -> None:
+        """Let a disturbance act from this instant on."""
+        self._take_over()
+        disturbance.bus = self
+        self.disturbances.append(disturbance)
+        self._disturbed()
 
     def arm(self) -> None:
         """Schedule the next start of frame: now, or when the intermission is over."""
         self.armed = True
+        if self.wire.active:
+            self.wire.wake()
+            return
         scheduler = self.scheduler
         scheduler.post(max(scheduler.now_ns, self._ready_ns), _ARBITRATION, self._start_frame)
 
@@ -106,12 +131,19 @@ class Bus:
                 controller.count_received(route.count)
 
     def _new_route(self, frame: Frame, sender: str) -> _Route:
+        transmitted = None
+        for controller in self.controllers:
+            if controller.name == sender:
+                transmitted = controller.on_transmitted
         return _Route(
             [
                 controller
                 for controller in self.controllers
-                if controller.name != sender and controller.accepts(frame)
-            ]
+                if controller.name != sender
+                and controller.bus is self
+                and controller.accepts(frame)
+            ],
+            transmitted,
         )
 
     @property
@@ -123,11 +155,18 @@ class Bus:
         still_to_come_ns = max(0, self._ready_ns - now_ns)
         return (self.busy_ns - still_to_come_ns) / now_ns
 
+    # -- whole frames ---------------------------------------------------------------------------
+
     def _start_frame(self) -> None:
         """Start of frame is due. Goes on, frame after frame, as long as nothing else happens."""
         scheduler = self.scheduler
+        if self.wire.active or self._current is not None or scheduler.now_ns < self._ready_ns:
+            return  # overtaken by events
         while self.contenders:
-            valid_ns = self._transmit()
+            winner = self._next_sender()
+            if winner is None:
+                return
+            valid_ns = self._transmit(winner)
             if not scheduler.advance_to(valid_ns):
                 scheduler.post(valid_ns, _BUS, self._complete)
                 return
@@ -142,10 +181,13 @@ class Bus:
 
     def _complete(self) -> None:
         """The frame on the wire is valid for its receivers."""
+        if self._current is None or self.scheduler.now_ns != self._valid_ns:
+            return  # the wire took over in the meantime
         try:
             self._deliver()
         finally:
-            self._idle_or_wait()
+            if not self.wire.active:
+                self._idle_or_wait()
 
     def _idle_or_wait(self) -> None:
         """After a frame: wait for the end of the intermission, or for a request."""
@@ -155,17 +197,40 @@ class Bus:
         else:
             self.armed = False
 
-    def _transmit(self) -> int:
-        """Arbitrate and put the winner's frame on the wire; when it is valid for receivers."""
+    def _next_sender(self) -> Controller | None:
+        """Who sends the next frame as a whole; `None` where the wire took over, or nobody may."""
         contenders = self.contenders
-        winner = contenders[0] if len(contenders) == 1 else self._arbitrate()
-        queue = winner.queue
-        _, _, request_ns, frame = heappop(queue)
-        if not queue:
-            contenders.remove(winner)
+        if not self._regular:
+            ready = self._ready()
+            if not ready or not self._may_go_whole(ready):
+                return None
+            contenders = ready
+        if self._twins:
+            self._twins = []
+        if len(contenders) == 1:
+            return contenders[0]
+        return self._arbitrate(contenders)
+
+    def _transmit(self, winner: Controller) -> int:
+        """Put the winner's frame on the wire; when it is valid for receivers."""
+        if winner.plain:
+            queue = winner.queue
+            request = heappop(queue)
+            if not queue:
+                self.contenders.remove(winner)
+        else:
+            request = winner.take()
+            winner.sent()
+        _, _, request_ns, frame = request
+        self._sent = (winner, request)
         winner.transmitted_count += 1
         sof_ns = self.scheduler.now_ns
-        nominal_bits, data_bits = bit_counts(frame, iso=self._iso)
+        counted = frame.wire_counts
+        if counted is not None and counted[0] is self._iso:
+            _, nominal_bits, data_bits = counted  # the same frame went out on another bus
+        else:
+            nominal_bits, data_bits = bit_counts(frame, iso=self._iso)
+            keep_counts(frame, (self._iso, nominal_bits, data_bits))
         whole = self._whole_bit_ns
         if whole is not None:
             nominal_ns, data_ns = whole
@@ -177,12 +242,16 @@ class Bus:
             eof_ns = sof_ns + to_ns(nominal_bits, data_bits)
             ready_ns = sof_ns + to_ns(nominal_bits + INTERMISSION_BITS, data_bits)
             valid_ns = sof_ns + to_ns(nominal_bits - 1, data_bits)
+        self._sof_ns = sof_ns
         self._ready_ns = ready_ns
+        self._valid_ns = valid_ns
         self.busy_ns += ready_ns - sof_ns
         # The tuple is made directly: the constructor of a NamedTuple is a Python function.
         self._current = _new_record(
             BusRecord, (sof_ns, eof_ns, self.name, frame, winner.name, request_ns)
         )
+        if self.recoveries.waiting:
+            self.recoveries.frame_starts(sof_ns, eof_ns)
         return valid_ns
 
     def _deliver(self) -> None:
@@ -196,23 +265,31 @@ class Bus:
         route = self._routes.get(key)
         if route is None:
             route = self._routes[key] = self._new_route(frame, sender)
+        if self.has_counts:
+            self._count_success(sender)
         if self._twins:
-            route = self._without_twins(route)
+            route = self._without_twins(route, frame)
         route.count += 1
         for receive in route.receives:
             receive(frame)
+        if route.transmitted is not None:
+            route.transmitted(frame)
 
-    def _without_twins(self, route: _Route) -> _Route:
+    def _without_twins(self, route: _Route, frame: Frame) -> _Route:
         """A route for one frame, past those who sent it themselves; counted at once."""
-        others = _Route([each for each in route.controllers if each not in self._twins])
+        twins = [controller for controller, _ in self._twins]
+        others = _Route(
+            [each for each in route.controllers if each not in twins], route.transmitted
+        )
         for controller in others.controllers:
             controller.count_received(1)
-        self._twins = []
+        for controller in twins:
+            if controller.on_transmitted is not None:
+                controller.on_transmitted(frame)
         return others
 
-    def _arbitrate(self) -> Controller:
-        """The contender whose frame has the lowest arbitration key."""
-        contenders = self.contenders
+    def _arbitrate(self, contenders: list[Controller]) -> Controller | None:
+        """The contender whose frame has the lowest arbitration key; `None` for a collision."""
         winner = contenders[0]
         best_key = winner.queue[0][0]
         tied = False
@@ -222,28 +299,27 @@ class Bus:
                 winner, best_key, tied = controller, key, False
             elif key == best_key:
                 tied = True
-        for controller in contenders:
+        if tied:
+            best = [controller for controller in contenders if controller.queue[0][0] == best_key]
+            best.sort(key=self.controllers.index)
+            frame = best[0].queue[0][3]
+            collide = any(controller.queue[0][3] != frame for controller in best)
+            if collide or not self._helped(best, frame):
+                self._start_wire(list(contenders))
+                return None
+        for controller in list(contenders):
             if controller.queue[0][0] != best_key:
                 controller.arbitration_lost_count += 1
-        if not tied:
-            return winner
-        best = [controller for controller in contenders if controller.queue[0][0] == best_key]
-        best.sort(key=self.controllers.index)
-        return self._settle_tie(best)
-
-    def _settle_tie(self, best: list[Controller]) -> Controller:
-        """Several controllers send the same arbitration field.
-
-        Identical frames are one frame on the wire and a success for every sender.
-        """
-        winner, *others = best
-        frame = winner.queue[0][3]
-        self._twins = [other for other in others if other.queue[0][3] == frame]
-        for twin in self._twins:
-            twin.take()
-        if len(self._twins) < len(others):
-            names = tuple(controller.name for controller in best)
-            self.collisions.append(Collision(self.scheduler.now_ns, self.name, frame, names))
+                if controller.options.single_shot:
+                    controller.take()
+                    controller.not_sent(lost=True)
+        if tied:
+            # Identical frames are one frame on the wire and a success for every sender.
+            winner, *others = best
+            for twin in others:
+                self._twins.append((twin, twin.take()))
+                twin.sent()
+                twin.transmitted_count += 1
         return winner
 
 

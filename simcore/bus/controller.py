@@ -1,17 +1,27 @@
-"""One CAN controller: transmit queue, acceptance, counters.
+"""One CAN controller: transmit requests, acceptance, error counters, error state.
 
-The transmit queue is ordered by arbitration priority, equal identifiers by order of request (a
-"Tx queue" in controller manuals). Error counters and fault confinement will live here too; today
-`transmit_error_count` and `receive_error_count` stay 0 because nothing disturbs the wire.
+What waits for transmission is kept by the policy of `ControllerOptions`; `queue[0]` is always what
+it would send next. Counters and states follow ISO 11898-1:2015 clause 12.1.4; who counts what and
+when is decided bit by bit in `mac.py`. A controller that is bus-off forgets what waited and takes
+nothing until it has recovered, as AUTOSAR's driver in state STOPPED does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from heapq import heappop, heappush
+from dataclasses import replace
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
+from simcore.bus.error_record import ErrorState, StateChange, WireError, state_of
 from simcore.bus.frame import Frame
+from simcore.bus.options import (
+    GENEROUS,
+    ControllerOptions,
+    FdSupport,
+    Recovery,
+    TransmitPolicy,
+)
 from simcore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +29,12 @@ if TYPE_CHECKING:
 
 Receive = Callable[[Frame], object]
 """Called with a frame at the instant it is valid for receivers."""
+Request = tuple[int, int, int, Frame]
+"""Arbitration key, request number, request time, frame."""
+
+RECEIVE_COUNT_MAX = 255
+_RECEIVE_COUNT_AFTER_PASSIVE = 120
+"""A passive receiver that receives well gets a count of 119..127; which is the maker's choice."""
 
 
 class Controller:
@@ -26,38 +42,91 @@ class Controller:
 
     __slots__ = (
         "_accepted",
+        "_on_error",
+        "_on_transmitted",
+        "_plain",
         "_receive",
+        "_replaceable",
         "_received_count",
         "_sequence",
+        "_waiting",
+        "abort_sending",
         "arbitration_lost_count",
         "bus",
         "enabled",
+        "error_state",
+        "fifo",
+        "home",
         "name",
+        "options",
+        "overrun_count",
         "queue",
         "receive_error_count",
+        "recovering",
+        "refused_count",
+        "sending",
+        "single_shot_lost_count",
+        "suspended_until_ns",
         "transmit_error_count",
         "transmitted_count",
     )
 
-    def __init__(self, bus: Bus, name: str, receive: Receive | None) -> None:
+    def __init__(
+        self, bus: Bus, name: str, receive: Receive | None, options: ControllerOptions = GENEROUS
+    ) -> None:
         self.bus = bus
         self.name = name
         self.enabled = True
+        self.home = bus
+        """The bus the node belongs to; `bus` is another one while the node is cut off from it."""
         self._receive = receive
+        self._on_error: Callable[[WireError | StateChange], object] | None = None
+        self._on_transmitted: Receive | None = None
         self._accepted: frozenset[tuple[int, bool]] | None = None
         self._sequence = 0
-        self.queue: list[tuple[int, int, int, Frame]] = []
-        """Heap of (arbitration key, request number, request time, frame)."""
+        self.queue: list[Request] = []
+        """What contends: by priority a heap, else in order of request."""
+        self._waiting: list[Request] = []
+        """Behind full mailboxes, in order of request."""
+        self.sending: Request | None = None
+        """On the wire now and not yet through."""
+        self.abort_sending = False
+        self.fifo: list[Frame] = []
         self.transmitted_count = 0
         self._received_count = 0
         self.arbitration_lost_count = 0
+        self.single_shot_lost_count = 0
+        self.refused_count = 0
+        """Requests not taken: too many waiting, or bus-off."""
+        self.overrun_count = 0
+        """Received frames lost because the receive FIFO was full."""
         self.transmit_error_count = 0
         self.receive_error_count = 0
+        self.error_state = ErrorState.ACTIVE
+        self.recovering = False
+        self.suspended_until_ns = 0
+        self.configure(options)
+
+    def configure(self, options: ControllerOptions) -> None:
+        """Change the configuration. Raises `UsageError` while frames wait."""
+        if self.queue or self.sending is not None:
+            raise UsageError(f"{self.name}: configure", expected="no frames waiting")
+        self.options = options
+        self._plain = (
+            options.transmit is TransmitPolicy.PRIORITY
+            and options.transmit_depth is None
+            and not options.single_shot
+            and not options.listen_only
+            and options.fd is FdSupport.FULL
+        )
+        self._replaceable = options.replace_pending
+        self.bus.look_again()
 
     def send(self, frame: Frame, channel: str | None = None) -> None:
         """Request transmission. A disabled controller (node off) takes nothing and sends nothing.
 
         `channel`, where given, must be this bus: a controller can stand where a port is expected.
+        A request that cannot be taken (bus-off, too many waiting) counts in `refused_count`.
         Raises `UsageError` for a frame the bus cannot carry.
         """
         if channel is not None and channel != self.bus.name:
@@ -70,13 +139,224 @@ class Controller:
             raise UsageError(
                 f"{bus.name}: {frame!r} from {self.name}", expected="no CAN FD frames on this bus"
             )
-        queue = self.queue
-        if not queue:
-            bus.contenders.append(self)
         self._sequence = sequence = self._sequence + 1
-        heappush(queue, (header.arbitration_key, sequence, bus.scheduler.now_ns, frame))
+        request = (header.arbitration_key, sequence, bus.scheduler.now_ns, frame)
+        queue = self.queue
+        if self._plain and self.error_state is not _BUS_OFF:
+            if not queue:
+                bus.contenders.append(self)
+            elif header.arbitration_id in self._replaceable and self._replace(request):
+                return
+            heappush(queue, request)
+        elif not self._take_request(request):
+            self.refused_count += 1
+            return
         if not bus.armed:
             bus.arm()
+
+    def _take_request(self, request: Request) -> bool:
+        """Put a request where the configuration wants it; whether it was taken."""
+        options = self.options
+        header = request[3].header
+        if (
+            self.error_state is ErrorState.BUS_OFF
+            or options.listen_only
+            or (header.is_fd and options.fd is not FdSupport.FULL)
+        ):
+            return False
+        queue, waiting = self.queue, self._waiting
+        if header.arbitration_id in self._replaceable and self._replace(request):
+            return True
+        depth = options.transmit_depth
+        if depth is not None and len(queue) + len(waiting) >= depth:
+            return False
+        if options.transmit is TransmitPolicy.MAILBOXES and self._mailboxes_full():
+            waiting.append(request)
+            return True
+        if not queue:
+            self.bus.contenders.append(self)
+        self._insert(request)
+        return True
+
+    def _replace(self, request: Request) -> bool:
+        for frames in (self.queue, self._waiting):
+            for index, old in enumerate(frames):
+                if old[0] == request[0]:
+                    frames[index] = (old[0], old[1], *request[2:])
+                    return True
+        return False
+
+    def _mailboxes_full(self) -> bool:
+        return len(self.queue) + (self.sending is not None) >= self.options.mailbox_count
+
+    def _insert(self, request: Request) -> None:
+        """Among what contends: by priority, or by request number."""
+        options = self.options
+        if options.transmit is TransmitPolicy.PRIORITY or (
+            options.transmit is TransmitPolicy.MAILBOXES and not options.mailboxes_by_request
+        ):
+            heappush(self.queue, request)
+            return
+        queue = self.queue
+        at = len(queue)
+        while at and queue[at - 1][1] > request[1]:
+            at -= 1
+        queue.insert(at, request)
+
+    # -- what the bus does ----------------------------------------------------------------------
+
+    def take(self) -> Request:
+        """Remove what is sent next; it goes on the wire and stays in `sending`."""
+        queue = self.queue
+        request = heappop(queue) if self._by_priority else queue.pop(0)
+        self.sending = request
+        if not queue:
+            self.bus.contenders.remove(self)
+        return request
+
+    @property
+    def plain(self) -> bool:
+        """Whether the bus may take the next frame from the heap itself."""
+        return self._plain
+
+    @property
+    def _by_priority(self) -> bool:
+        transmit = self.options.transmit
+        return transmit is TransmitPolicy.PRIORITY or (
+            transmit is TransmitPolicy.MAILBOXES and not self.options.mailboxes_by_request
+        )
+
+    def sent(self) -> None:
+        """What was in `sending` is through, or given up."""
+        self.sending = None
+        self.abort_sending = False
+        if self._waiting:
+            self._refill()
+
+    def _refill(self) -> None:
+        """Free mailboxes take what waits in the driver."""
+        while self._waiting and not self._mailboxes_full():
+            if not self.queue:
+                self.bus.contenders.append(self)
+            self._insert(self._waiting.pop(0))
+
+    def not_sent(self, *, lost: bool) -> None:
+        """The attempt failed: again later, unless it was the only one (single shot, aborted)."""
+        request = self.sending
+        options = self.options
+        if request is None:
+            return
+        if options.single_shot and (not lost or options.single_shot_counts_arbitration):
+            self.single_shot_lost_count += 1
+            self.sent()
+        elif self.abort_sending or self._is_outdated(request):
+            self.sent()
+        else:
+            self.sending = None
+            if not self.queue:
+                self.bus.contenders.append(self)
+            self._insert(request)
+
+    def _is_outdated(self, request: Request) -> bool:
+        """Whether a newer frame waits in the transmit buffer of the same message."""
+        return request[3].arbitration_id in self._replaceable and any(
+            other[0] == request[0] for other in self.queue
+        )
+
+    def transmitted_well(self) -> None:
+        """A frame of this node went through: the transmit error counter."""
+        if self.transmit_error_count:
+            self.transmit_error_count -= 1
+            self._look_at_counts()
+
+    def received_well(self) -> None:
+        """A frame was received without error: the receive error counter."""
+        count = self.receive_error_count
+        if count and not self.options.listen_only:
+            if count >= 128:
+                self.receive_error_count = _RECEIVE_COUNT_AFTER_PASSIVE
+            else:
+                self.receive_error_count = count - 1
+            self._look_at_counts()
+
+    def add_transmit_errors(self, count: int) -> None:
+        """Raise the transmit error counter; at 256 the controller is bus-off."""
+        self.transmit_error_count += count
+        self._look_at_counts()
+
+    def add_receive_errors(self, count: int) -> None:
+        """Raise the receive error counter, which stops at 255."""
+        if self.options.listen_only:
+            return
+        self.receive_error_count = min(RECEIVE_COUNT_MAX, self.receive_error_count + count)
+        self._look_at_counts()
+
+    def _look_at_counts(self) -> None:
+        before = self.error_state
+        self.bus.has_counts = True
+        if before is ErrorState.BUS_OFF:
+            return
+        after = state_of(self.transmit_error_count, self.receive_error_count)
+        if after is not before:
+            self._change_state(after)
+            if after is ErrorState.BUS_OFF:
+                self.drop_requests()
+                self.bus.gone_bus_off(self)
+
+    def _change_state(self, after: ErrorState) -> None:
+        change = StateChange(
+            self.bus.scheduler.now_ns,
+            self.bus.name,
+            self.name,
+            self.error_state,
+            after,
+            self.transmit_error_count,
+            self.receive_error_count,
+        )
+        self.error_state = after
+        self.bus.look_again()
+        self.bus.state_changed(change)
+        if self._on_error is not None:
+            self._on_error(change)
+
+    def drop_requests(self) -> None:
+        """Forget everything that waits; each frame counts as refused."""
+        self.refused_count += len(self.queue) + len(self._waiting)
+        if self.sending is not None:
+            self.refused_count += 1
+            self.sending = None
+        self._waiting.clear()
+        if self.queue:
+            self.queue.clear()
+            self.bus.contenders.remove(self)
+
+    def recovered(self) -> None:
+        """The recessive bits it waited for are over; after bus-off the counters are 0."""
+        self.recovering = False
+        if self.error_state is ErrorState.BUS_OFF:
+            self.transmit_error_count = self.receive_error_count = 0
+            self._change_state(ErrorState.ACTIVE)
+        self.bus.look_again()
+
+    def report_error(self, error: WireError) -> None:
+        """Tell the node about an error it detected."""
+        if self._on_error is not None:
+            self._on_error(error)
+
+    def deliver(self, frame: Frame) -> None:
+        """Hand a received frame to the node, or put it into the receive FIFO."""
+        depth = self.options.receive_depth
+        if depth is not None:
+            if len(self.fifo) >= depth:
+                self.overrun_count += 1
+                if not self.options.overwrite_oldest:
+                    return
+                del self.fifo[0]
+            self.fifo.append(frame)
+        if self._receive is not None:
+            self._receive(frame)
+
+    # -- what the node's software does ----------------------------------------------------------
 
     def accept(self, identifiers: Iterable[tuple[int, bool]] | None) -> None:
         """Set the acceptance filter: (arbitration_id, is_extended_id) pairs, `None` for all."""
@@ -85,41 +365,120 @@ class Controller:
 
     def accepts(self, frame: Frame) -> bool:
         """Whether a frame passes the acceptance filter and somebody listens."""
-        if self._receive is None or not self.enabled:
+        options = self.options
+        if (
+            (self._receive is None and options.receive_depth is None)
+            or not self.on_bus
+            or (frame.header.is_fd and options.fd is not FdSupport.FULL)
+        ):
             return False
         accepted = self._accepted
         return accepted is None or (frame.arbitration_id, frame.header.is_extended_id) in accepted
 
+    @property
+    def on_bus(self) -> bool:
+        """Whether the node takes part: on, plugged in, neither bus-off nor still integrating."""
+        return self.enabled and not self.recovering and self.error_state is not ErrorState.BUS_OFF
+
+    def read(self) -> Frame | None:
+        """Oldest frame of the receive FIFO, `None` where it is empty."""
+        return self.fifo.pop(0) if self.fifo else None
+
     def set_enabled(self, enabled: bool) -> None:
-        """Switch the node's connection on or off; off empties the transmit queue."""
+        """Switch the node on or off; off empties the transmit queue, on resets the counters."""
+        was = self.enabled
+        if was and not enabled:
+            self.bus.leaving(self)
         self.enabled = enabled
         if not enabled:
             self.abort()
-        self.bus.forget_routes()
+        elif not was or self.error_state is not ErrorState.ACTIVE:
+            self.transmit_error_count = self.receive_error_count = 0
+            self.fifo.clear()
+            if self.error_state is not ErrorState.ACTIVE:
+                self.recovering = False
+                self._change_state(ErrorState.ACTIVE)
+        self.bus.node_changed(self)
+
+    @property
+    def connected(self) -> bool:
+        """False while the node is unplugged or behind an open wire: it is alone on its stub."""
+        return self.bus is self.home
+
+    def set_connected(self, connected: bool) -> None:
+        """Plug the node in or out. Unplugged it hears and reaches only itself; requests stay."""
+        if connected != self.connected:
+            self.home.move(self, connected)
+
+    def force_bus_off(self) -> None:
+        """Put the controller into bus-off, as 32 transmit errors in a row would."""
+        if self.enabled and self.error_state is not ErrorState.BUS_OFF:
+            self.bus.cut_off(self)
+
+    def set_listen_only(self, listen_only: bool) -> None:
+        """Bus monitoring mode: nothing is sent, not even an acknowledgement."""
+        if listen_only != self.options.listen_only:
+            self.abort()
+            self.configure(replace(self.options, listen_only=listen_only))
+            self.bus.node_changed(self)
+
+    def recover(self) -> None:
+        """Leave bus-off: begin to wait for 128 x 11 recessive bits. Else it does nothing."""
+        if (
+            self.error_state is ErrorState.BUS_OFF
+            and not self.recovering
+            and self.options.recovery is not Recovery.NEVER
+        ):
+            self.bus.start_recovery(self)
 
     def listen(self, receive: Receive | None) -> None:
         """Set who is called with received frames."""
         self._receive = receive
         self.bus.forget_routes()
 
-    def abort(self) -> None:
-        """Drop every frame that waits. A frame on the wire is not affected."""
-        if self.queue:
-            self.queue.clear()
-            self.bus.contenders.remove(self)
+    def listen_transmitted(self, transmitted: Receive | None) -> None:
+        """Set who is called with frames of this node that went through."""
+        self._on_transmitted = transmitted
+        self.bus.forget_routes()
 
-    def take(self) -> tuple[int, int, int, Frame]:
-        """Remove the head of the queue: it won arbitration."""
-        entry = heappop(self.queue)
-        if not self.queue:
+    def listen_errors(self, on_error: Callable[[WireError | StateChange], object] | None) -> None:
+        """Set who is called with every error this node detects and every change of its state."""
+        self._on_error = on_error
+
+    def abort(self, arbitration_id: int | None = None) -> None:
+        """Drop what waits, all of it or one identifier; a frame on the wire gets no second try."""
+        if self.sending is not None and arbitration_id in (
+            None,
+            self.sending[3].arbitration_id,
+        ):
+            self.abort_sending = True
+        if arbitration_id is not None:
+            self._waiting = [r for r in self._waiting if r[3].arbitration_id != arbitration_id]
+            kept = [r for r in self.queue if r[3].arbitration_id != arbitration_id]
+        else:
+            self._waiting = []
+            kept = []
+        if self.queue and not kept:
             self.bus.contenders.remove(self)
-        self.transmitted_count += 1
-        return entry
+        self.queue[:] = kept
+        if self._by_priority:
+            heapify(self.queue)
+        self._refill()
 
     @property
     def receive(self) -> Receive | None:
         """Who is called with received frames."""
-        return self._receive
+        return self._receive if self.options.receive_depth is None else self.deliver
+
+    @property
+    def on_transmitted(self) -> Receive | None:
+        """Who is called with frames of this node that went through."""
+        return self._on_transmitted
+
+    @property
+    def pending_count(self) -> int:
+        """Frames that wait, the one on the wire included."""
+        return len(self.queue) + len(self._waiting) + (self.sending is not None)
 
     @property
     def received_count(self) -> int:
@@ -130,3 +489,6 @@ class Controller:
     def count_received(self, count: int) -> None:
         """The bus's account of frames handed over, settled when it is asked for."""
         self._received_count += count
+
+
+_BUS_OFF = ErrorState.BUS_OFF

@@ -81,6 +81,8 @@ class ErrorFrame(NamedTuple):
     """Its sender; empty where there was none."""
     errors: tuple[WireError, ...]
     """Who detected what, in order."""
+    sof_ns: int = -1
+    """Start of the frame it followed."""
 
 
 class StateChange(NamedTuple):

@@ -132,11 +132,13 @@ class Frame:
     frame carries no data whatever its dlc. Raises `UsageError` for what cannot be on a wire.
     """
 
-    __slots__ = ("arbitration_id", "data", "header")
+    __slots__ = ("arbitration_id", "data", "header", "wire_counts")
 
     arbitration_id: int
     data: bytes
     header: FrameHeader
+    wire_counts: tuple[bool, int, int] | None
+    """What `duration.py` counted once: ISO or not, bits at the nominal and at the data rate."""
 
     def __init__(
         self,
@@ -172,6 +174,7 @@ class Frame:
         _set(self, "arbitration_id", header.arbitration_id)
         _set(self, "data", payload)
         _set(self, "header", header)
+        _set(self, "wire_counts", None)
 
     @staticmethod
     def of(header: FrameHeader, data: bytes) -> Frame:
@@ -180,6 +183,7 @@ class Frame:
         _set_id(frame, header.arbitration_id)
         _set_data(frame, data)
         _set_header(frame, header)
+        _set_counts(frame, None)
         return frame
 
     def with_data(self, data: bytes) -> Frame:
@@ -197,6 +201,7 @@ class Frame:
         _set_id(frame, header.arbitration_id)
         _set_data(frame, data)
         _set_header(frame, header)
+        _set_counts(frame, None)
         return frame
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -277,6 +282,8 @@ _set = object.__setattr__
 _set_id = Frame.arbitration_id.__set__  # type: ignore[misc, attr-defined]
 _set_data = Frame.data.__set__  # type: ignore[misc, attr-defined]
 _set_header = Frame.header.__set__  # type: ignore[misc, attr-defined]
+_set_counts = Frame.wire_counts.__set__  # type: ignore[misc, union-attr]
+keep_counts = _set_counts
 
 
 def _name(arbitration_id: object) -> str:

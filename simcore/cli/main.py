@@ -6,10 +6,14 @@ import sys
 
 import click
 
+from simcore.cli.bridge import bridge
 from simcore.cli.dbc import dbc
 from simcore.cli.exits import Exit
 from simcore.cli.list import list_scenarios
+from simcore.cli.replay import replay
+from simcore.cli.rta import rta
 from simcore.cli.run import run
+from simcore.cli.serve import serve
 from simcore.errors import InputError, SimcoreError, UsageError
 from simcore.version import __version__
 
@@ -23,6 +27,10 @@ def cli() -> None:
 cli.add_command(run)
 cli.add_command(list_scenarios)
 cli.add_command(dbc)
+cli.add_command(rta)
+cli.add_command(replay)
+cli.add_command(bridge)
+cli.add_command(serve)
 
 
 def main() -> None:

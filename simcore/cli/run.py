@@ -16,15 +16,16 @@ from simcore.cli.exits import Exit, exit_of
 from simcore.cli.output import unbroken_output
 from simcore.cli.selection import Selection, select
 from simcore.cli.stuck import StuckWatch
-from simcore.errors import InputError, SimcoreError
+from simcore.errors import InputError, SimcoreError, UsageError
 from simcore.units import format_ns
 from simcore.version import __version__
 
 if TYPE_CHECKING:
+    from simcore.bus import ErrorFrame
     from simcore.network import Database
     from simcore.rig import Rig, Scenario, ScenarioResult
 
-LOG_CHOICES = ("candump", "blf")
+LOG_CHOICES = ("candump", "asc", "blf", "mf4")
 SHIPPED = "chassis_fd.dbc (shipped)"
 
 
@@ -40,8 +41,10 @@ class Session:
     database: Database | None
     realtime: bool
     stuck_after_s: float
+    rta: bool
     report: Path | None
     log_formats: tuple[str, ...]
+    log_node: str | None
     options: Mapping[str, str]
     results: list[ScenarioResult] = field(default_factory=list)
     log_files: dict[str, list[Path]] = field(default_factory=dict)
@@ -66,6 +69,11 @@ class Session:
     multiple=True,
     help="Write a bus log per scenario into the report folder (or here without --report).",
 )
+@click.option(
+    "--log-node",
+    metavar="NODE",
+    help="Write logs as this node sees them: its own frames are Tx, all others Rx.",
+)
 @click.option("--realtime", is_flag=True, help="Hold virtual time to the clock on the wall.")
 @click.option(
     "--dbc",
@@ -83,14 +91,19 @@ class Session:
     metavar="SECONDS",
     help="Give up on a script that lets no virtual time pass for this long.",
 )
+@click.option(
+    "--rta", is_flag=True, help="Hold observed latencies against worst-case response times."
+)
 def run(
     paths: tuple[str, ...],
     seed: int,
     report: Path | None,
     log_formats: tuple[str, ...],
+    log_node: str | None,
     realtime: bool,
     dbc_file: Path | None,
     stuck_after_s: float,
+    rta: bool,
 ) -> None:
     """Run scenarios: files, folders, FILE.py::NAME or shipped names; all shipped ones by default.
 
@@ -108,16 +121,19 @@ def run(
         stated = ", ".join(f"{key} {value}" for key, value in options.items())
         click.echo(f"seed {seed}, {stated}, simcore {__version__}")
     if report is not None:
-        _prepare(report)
+        prepare_folder(report)
     session = Session(
         seed=seed,
-        database=None if dbc_file is None else _load(dbc_file),
+        database=None if dbc_file is None else load_chassis(dbc_file),
         realtime=realtime,
         stuck_after_s=stuck_after_s,
+        rta=rta,
         report=report,
         log_formats=log_formats,
+        log_node=log_node,
         options=options,
     )
+    _require_logs(session)
     selection = select(paths)
     relax_collector()
     broken: Exception | None = None
@@ -129,7 +145,22 @@ def run(
     raise click.exceptions.Exit(int(code)) if broken is None else broken
 
 
-def _prepare(folder: Path) -> None:
+def _require_logs(session: Session) -> None:
+    """Find out before the run whether the logs can be written after it."""
+    from simcore.network import Database
+    from simcore.report.logs import require_format
+
+    for log_format in session.log_formats:
+        require_format(log_format)
+    if session.log_node is not None:
+        nodes = (session.database or Database.reference()).nodes
+        if session.log_node not in nodes:
+            raise UsageError(
+                "--log-node", expected=f"one of {', '.join(nodes)}", got=session.log_node
+            )
+
+
+def prepare_folder(folder: Path) -> None:
     """Find out before the run whether the report can be written after it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -150,7 +181,7 @@ def _prepare(folder: Path) -> None:
         )
 
 
-def _load(file: Path) -> Database:
+def load_chassis(file: Path) -> Database:
     """The database of `--dbc`, if the reference chassis can be built on it."""
     from simcore.network import Database
     from simcore.rig import Rig
@@ -206,6 +237,7 @@ def _run_all(session: Session, selection: Selection) -> None:
 def _run_one(session: Session, item: Scenario, watch: StuckWatch) -> None:
     from simcore.kernel import RealTime
     from simcore.rig import run_scenario
+    from simcore.rig.bounds import with_bounds
     from simcore.rig.scenario import collect
 
     replay = _replay_command(session, item)
@@ -240,15 +272,20 @@ def _run_one(session: Session, item: Scenario, watch: StuckWatch) -> None:
         result = collect(rigs[0], item, raised, options=session.options, replay_command=replay)
     finally:
         watch.watch(None)
+    if session.rta:
+        result = with_bounds(result, rigs[0])
     session.results.append(result)
+    errors = [error for bus in rigs[0].buses for error in bus.error_frames]
     for log_format in session.log_formats:
         try:
-            _write_log(session, result, log_format)
+            _write_log(session, result, log_format, errors)
         except InputError as error:
             session.unwritten.append(error)
 
 
-def _write_log(session: Session, result: ScenarioResult, log_format: str) -> None:
+def _write_log(
+    session: Session, result: ScenarioResult, log_format: str, errors: list[ErrorFrame]
+) -> None:
     from simcore.report import LOG_FORMATS, write_log
 
     folder = Path() if session.report is None else session.report
@@ -261,20 +298,29 @@ def _write_log(session: Session, result: ScenarioResult, log_format: str) -> Non
         path = folder / f"{stem}-{number}{suffix}"
         number += 1
     channels = [bus.channel for bus in result.buses]
-    session.log_files.setdefault(result.name, []).append(
-        write_log(path, result.records, log_format, channels=channels)
+    written = write_log(
+        path,
+        result.records,
+        log_format,
+        channels=channels,
+        errors=errors,
+        node=session.log_node,
     )
+    session.log_files.setdefault(result.name, []).append(written)
 
 
 def _finish(session: Session) -> Exit:
     """Write the report and print everything, whatever happened before."""
     from simcore.report import print_console
+    from simcore.rig.bounds import bounds_of_all
 
     files = [] if session.report is None else _write_report(session, session.report)
     files += [("log", path) for paths in session.log_files.values() for path in paths]
     with unbroken_output():
         for kind, path in files:
             click.echo(f"{kind:<6} {path}")
+        if bounds := bounds_of_all(session.results):
+            click.echo(bounds)
         print_console(session.results)
     for requirement in _unknown_requirements(session):
         click.echo(f"note: requirement {requirement} is not in the requirement list", err=True)
@@ -323,6 +369,8 @@ def _replay_command(session: Session, item: Scenario) -> str:
     words = ["simcore", "run", f"{_short(item.file)}::{item.name}", "--seed", str(session.seed)]
     if session.options["dbc"] != SHIPPED:
         words += ["--dbc", session.options["dbc"]]
+    if session.rta:
+        words.append("--rta")
     return shlex.join(words)
 
 

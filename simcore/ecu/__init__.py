@@ -5,10 +5,11 @@ Knows no plant: sensors and actuators are pins.
 
 from simcore.ecu.bps import Bps
 from simcore.ecu.cdc import Cdc
+from simcore.ecu.cdc2 import Cdc2
 from simcore.ecu.emb import Emb
 from simcore.ecu.imu import Imu
 from simcore.ecu.restbus import RestbusNode
 from simcore.ecu.runtime import Ecu
 from simcore.ecu.seam import Node, Port
 
-__all__ = ["Bps", "Cdc", "Ecu", "Emb", "Imu", "Node", "Port", "RestbusNode"]
+__all__ = ["Bps", "Cdc", "Cdc2", "Ecu", "Emb", "Imu", "Node", "Port", "RestbusNode"]

@@ -19,8 +19,16 @@ class Port(Protocol):
     def name(self) -> str:
         """The node's name on the network, `EMB_FL`."""
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the buses the node is on, the default one first."""
+
     def send(self, frame: Frame, channel: str | None = None) -> None:
-        """Request transmission on a channel, the node's first one by default."""
+        """Request transmission on a channel.
+
+        By default on the node's first one, and a message that the database marks as redundant on
+        both: one frame, the same counter and checksum.
+        """
 
     def accept(self, arbitration_ids: Iterable[int] | None) -> None:
         """Receive these base identifiers only; `None` (the default) for everything."""
@@ -48,7 +56,9 @@ class Node(Protocol):
     """An ECU as the bus and the rig see it. Sans-IO: it acts only when called.
 
     A node may have an attribute `fixed_schedule = True`: frames never change its deadline, so it
-    need not be asked for it after each.
+    need not be asked for it after each. A node on two buses may have a method
+    `receive_on(channel, frame, now_ns)`: frames of the second bus come there, copies included.
+    Without one `receive` gets what either bus brings first, and no second copy.
     """
 
     def start(self, port: Port, now_ns: int) -> None:

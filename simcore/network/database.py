@@ -52,6 +52,7 @@ class Database:
         "name",
         "nodes",
         "nominal_bps",
+        "redundant_nodes",
     )
 
     def __init__(self, parsed: CanDatabase, text: str, name: str) -> None:
@@ -60,6 +61,8 @@ class Database:
         self._text = text
         self.nodes: tuple[str, ...] = tuple(node.name for node in parsed.nodes)
         self.messages: tuple[Message, ...] = reader.messages()
+        self.redundant_nodes: frozenset[str] = reader.redundant_nodes()
+        """Nodes connected to the redundant bus, too."""
         self.nominal_bps: int | None = reader.bitrate_bps("Baudrate")
         self.data_bps: int | None = reader.bitrate_bps("BaudrateCANFD")
         self.is_fd: bool = any(message.is_fd for message in self.messages)
@@ -209,6 +212,12 @@ class _Reader:
         self._refuse_twins("E2E data id", protected)
         return messages
 
+    def redundant_nodes(self) -> frozenset[str]:
+        nodes = self._parsed.nodes
+        return frozenset(
+            node.name for node in nodes if self._attribute(node, "RedundantNode") == "Yes"
+        )
+
     def bitrate_bps(self, attribute: str) -> int | None:
         value = self._attribute(self._parsed, attribute)
         return int(value) if isinstance(value, (int, float)) and value > 0 else None
@@ -238,6 +247,7 @@ class _Reader:
             cycle_time_ns=self._time_ns(parsed, "GenMsgCycleTime") or None,
             start_delay_ns=self._time_ns(parsed, "GenMsgStartDelayTime"),
             min_gap_ns=self._time_ns(parsed, "GenMsgDelayTime"),
+            is_redundant=self._attribute(parsed, "RedundantBus") == "Yes",
             send_type=str(self._attribute(parsed, "GenMsgSendType", default="")),
             e2e=self._e2e(parsed, by_name),
             signals=signals,

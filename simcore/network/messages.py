@@ -137,6 +137,8 @@ class Message:
     cycle_time_ns: int | None
     start_delay_ns: int
     min_gap_ns: int
+    is_redundant: bool
+    """Sent on both buses, as the same frame."""
     send_type: str
     e2e: E2eConfig | None
     signals: tuple[Signal, ...]

@@ -3,12 +3,13 @@
 The layout follows what the open readers (Vector_BLF, python-can, vblf) agree on: a file header of
 144 bytes, then log containers of type 10 holding objects. Classic frames are CAN_MESSAGE2 (86), FD
 frames CAN_FD_MESSAGE_64 (101); the older CAN_FD_MESSAGE (100) is written four bytes short by some
-writers and refused by some readers.
+writers and refused by some readers. Error frames are CAN_ERROR_EXT (73), of FD frames too: every
+reader knows it, few know CAN_FD_ERROR_64. Overload frames are CAN_OVERLOAD (3).
 
 Two choices keep files equal on every machine: containers are stored uncompressed, because
-deflate streams differ between zlib builds, and the measurement starts at an empty date, because
-virtual time has none. Every object is a multiple of four bytes long, since readers disagree on
-the padding of others.
+deflate streams differ between zlib builds, and the measurement starts at a date that is always the
+same, because virtual time has none. Every object is a multiple of four bytes long, since readers
+disagree on the padding of others.
 
 Not here: which frames go in, in what order (`logs`).
 """
@@ -19,19 +20,26 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from simcore.bus import BusRecord
+from simcore.bus.socketcan import error_code_capture
 from simcore.errors import UsageError
+from simcore.report.log_entry import LogEntry, Observer, first_error
 
 if TYPE_CHECKING:
-    from simcore.bus import BusRecord
+    from simcore.bus import ErrorFrame, Frame
 
+CAN_OVERLOAD = 3
 LOG_CONTAINER = 10
 APP_TEXT = 65
+CAN_ERROR_EXT = 73
 CAN_MESSAGE2 = 86
 CAN_FD_MESSAGE_64 = 101
 
 _FILE_HEADER_SIZE = 144
 # Signature, size, API version, writer and compression, sizes, object counts, first and last date.
 _FILE_HEADER = struct.Struct("<4sL4B4BQQLL16s16s")
+_DATE = struct.pack("<8H", 1970, 1, 4, 1, 0, 0, 0, 0)
+"""Thursday 1970-01-01: readers that turn it into seconds get 0."""
 _NO_API_VERSION = (0, 0, 0, 0)
 _WRITER = (0, 0, 0, 0)  # unknown application, no compression, version 0.0
 _OBJECT_HEADER = struct.Struct("<4sHHLLLHHQ")
@@ -42,9 +50,17 @@ _TIME_IN_NS = 2
 _TEXT = struct.Struct("<LLLL")
 _CLASSIC = struct.Struct("<HBBL8sLBBH")
 _FD = struct.Struct("<BBBBLLLLLLLHBBL")
+# Channel, length of the error frame, flags, error code capture, bit position, dlc, duration, id,
+# extended flags, data.
+_ERROR = struct.Struct("<HHLBBBxLLH2x8s")
+_OVERLOAD = struct.Struct("<HHL")
 
 _EXTENDED_ID = 0x8000_0000
+_CLASSIC_TRANSMITTED = 0x01
 _CLASSIC_REMOTE = 0x80
+_FD_TRANSMITTED = 1
+_ERROR_CAPTURE_VALID = 0x1
+_ERROR_POSITION_MAX = 255
 _FD_FORMAT = 0x1000
 _FD_BITRATE_SWITCH = 0x2000
 _FD_ERROR_STATE = 0x4000
@@ -52,20 +68,25 @@ _CONTAINER_LIMIT = 128 * 1024
 _CHANNEL_LIMIT = 255
 
 
-def blf_bytes(records: Iterable[BusRecord], channels: Sequence[str]) -> bytes:
-    """The file for `records`, whose channel n (from 1) is the n-th name in `channels`.
+def blf_bytes(entries: Iterable[LogEntry], observer: Observer) -> bytes:
+    """The file for `entries`; channel n (from 1) is the observer's n-th.
 
-    Time stamps are ends of frames in whole ns, as a receiver sees them. The channel names go into
-    a comment at the start, since the format itself only numbers channels.
+    Time stamps are in whole ns. The channel names go into a comment at the start, since the format
+    itself only numbers channels.
     """
-    if len(channels) > _CHANNEL_LIMIT:
+    if len(observer.channels) > _CHANNEL_LIMIT:
         raise UsageError(
-            "BLF log", expected=f"at most {_CHANNEL_LIMIT} channels", got=len(channels)
+            "BLF log", expected=f"at most {_CHANNEL_LIMIT} channels", got=len(observer.channels)
         )
-    numbers = {name: number for number, name in enumerate(channels, start=1)}
-    objects = [_channel_names(channels)]
-    for record in records:
-        objects.append(_frame(record, numbers))
+    objects = [_channel_names(observer)]
+    for entry in entries:
+        if isinstance(entry, BusRecord):
+            objects.append(_frame(entry, observer))
+        elif entry.overload:
+            body = _OVERLOAD.pack(observer.number(entry), 0, 0)
+            objects.append(_object(CAN_OVERLOAD, entry.end_ns, body))
+        else:
+            objects.append(_error(entry, observer))
     return _file(objects)
 
 
@@ -73,7 +94,6 @@ def _file(objects: Sequence[bytes]) -> bytes:
     containers = [_container(b"".join(chunk)) for chunk in _chunks(objects)]
     body = b"".join(containers)
     size = _FILE_HEADER_SIZE + len(body)
-    no_date = bytes(16)
     header = _FILE_HEADER.pack(
         b"LOGG",
         _FILE_HEADER_SIZE,
@@ -83,8 +103,8 @@ def _file(objects: Sequence[bytes]) -> bytes:
         size,
         len(objects),
         0,
-        no_date,
-        no_date,
+        _DATE,
+        _DATE,
     )
     return header.ljust(_FILE_HEADER_SIZE, b"\0") + body
 
@@ -130,28 +150,52 @@ def _object(kind: int, time_ns: int, body: bytes) -> bytes:
     return header + body
 
 
-def _channel_names(channels: Sequence[str]) -> bytes:
-    lines = [f"channel {number}: {name}" for number, name in enumerate(channels, start=1)]
-    text = "\n".join(["simcore, virtual time", *lines])
+def _channel_names(observer: Observer) -> bytes:
+    text = "\n".join(observer.comment)
     # The format's texts are Windows code page 1252, ended by a zero.
     data = text.encode("cp1252", "backslashreplace") + b"\0"
     return _object(APP_TEXT, 0, _TEXT.pack(0, 0, len(data), 0) + data)
 
 
-def _frame(record: BusRecord, numbers: dict[str, int]) -> bytes:
+def _identifier(frame: Frame) -> int:
+    return frame.arbitration_id | (_EXTENDED_ID if frame.is_extended_id else 0)
+
+
+def _frame(record: BusRecord, observer: Observer) -> bytes:
     frame = record.frame
-    channel = numbers[record.channel]
+    channel = observer.number(record)
     data = bytes(frame.data)
-    frame_id = frame.arbitration_id | (_EXTENDED_ID if frame.is_extended_id else 0)
+    frame_id = _identifier(frame)
+    transmitted = observer.transmitted(record)
     duration_ns = record.eof_ns - record.sof_ns
     if not frame.is_fd:
         flags = _CLASSIC_REMOTE if frame.is_remote_frame else 0
+        flags |= _CLASSIC_TRANSMITTED if transmitted else 0
         body = _CLASSIC.pack(channel, flags, frame.dlc, frame_id, data, duration_ns, 0, 0, 0)
         return _object(CAN_MESSAGE2, record.eof_ns, body)
     flags = _FD_FORMAT
     flags |= _FD_BITRATE_SWITCH if frame.bitrate_switch else 0
     flags |= _FD_ERROR_STATE if frame.error_state_indicator else 0
+    direction = _FD_TRANSMITTED if transmitted else 0
     body = _FD.pack(
-        channel, frame.dlc, len(data), 0, frame_id, duration_ns, flags, 0, 0, 0, 0, 0, 0, 0, 0
+        *(channel, frame.dlc, len(data), 0, frame_id, duration_ns, flags),
+        *(0, 0, 0, 0, 0, direction, 0, 0),
     )
     return _object(CAN_FD_MESSAGE_64, record.eof_ns, body + data)
+
+
+def _error(entry: ErrorFrame, observer: Observer) -> bytes:
+    """Identifier and data are those of the destroyed frame, as far as they have room."""
+    error, frame = first_error(entry), entry.frame
+    capture = position = flags = 0
+    if error is not None:
+        capture = error_code_capture(error, frame)
+        # One byte: a bit further back in a long FD frame is given as 255.
+        position = min(max(error.bit, 0), _ERROR_POSITION_MAX)
+        flags = _ERROR_CAPTURE_VALID
+    data = b"" if frame is None else bytes(frame.data[:8])
+    body = _ERROR.pack(
+        *(observer.number(entry), 0, flags, capture, position, len(data)),
+        *(entry.end_ns - entry.begin_ns, 0 if frame is None else _identifier(frame), capture, data),
+    )
+    return _object(CAN_ERROR_EXT, entry.end_ns, body)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from simcore.report.summary import format_seconds, overall_verdict, run_digest, total
+from simcore.report.wire_lanes import irregular_channels, wire_line
 from simcore.rig.result import BusStatistics, ScenarioResult, Verdict
 from simcore.units import format_ns
 
@@ -62,6 +63,9 @@ class _Printer:
         self._check_table(result)
         for requirement in result.unjudged:
             self.line(f"  FAILED  {requirement}: named by the scenario but never judged", "red")
+        for fault in result.faults:
+            stop = "the end" if fault.stop_ns is None else format_ns(fault.stop_ns)
+            self.line(f"  FAULT  {format_ns(fault.start_ns)} to {stop}  {fault.sentence}")
         for finding in result.findings:
             at = format_ns(finding.time_ns)
             self.line(f"  FINDING  {at}  {finding.source}: {finding.text}", "red")
@@ -72,6 +76,8 @@ class _Printer:
                 self.line(f"    {row}", "dim")
         self._measurements(result)
         self._bus_table(result.buses)
+        for channel in irregular_channels(result):
+            self.line(f"  {channel}: {wire_line(result, channel)}")
         if result.verdict is not Verdict.PASSED and result.replay_command:
             self.line(f"  replay: {result.replay_command}")
         self.line("")

@@ -18,7 +18,9 @@ from urllib.parse import quote
 from simcore.report import summary
 from simcore.report.files import write_file
 from simcore.report.plots import POINT_LIMIT, plot_data
+from simcore.report.wire_lanes import WireView, errors_in_words, losses_in_words, wire_views
 from simcore.rig.result import Event, MessageStatistics, ScenarioResult, Verdict
+from simcore.rig.wire_watch import WORDS
 from simcore.units import NS_PER_MS, format_ns
 
 MATRIX_LIMIT = 24
@@ -76,6 +78,8 @@ def html_page(
         "mark": _mark,
         "percent": _percent,
         "span": format_ns,
+        "errors": errors_in_words,
+        "losses": losses_in_words,
     }
     points = POINT_LIMIT if len(results) <= FEW_SCENARIOS else POINT_LIMIT_OF_MANY
     opened = _opened(results)
@@ -85,6 +89,7 @@ def html_page(
     judged = summary.judged_requirements(results, requirement_texts)
     return environment.get_template("report.html.j2").render(
         version=version,
+        state_words=WORDS,
         requirement_texts=requirement_texts,
         point_limit=points,
         views=views,
@@ -114,6 +119,10 @@ class _View:
     """Each event with the time since the latest fault before it."""
     messages: list[tuple[MessageStatistics, float | None]]
     """Each message with its largest cycle deviation in percent of nominal."""
+    has_bounds: bool
+    """Whether any message has a worst-case response time."""
+    wires: list[WireView]
+    """Buses with errors, states other than error active, or losses."""
     links: Sequence[tuple[str, str]]
 
 
@@ -144,6 +153,8 @@ def _view(
         checks_passed=sum(check.passed for check in result.checks),
         events=_since_fault(result.events),
         messages=[(message, _deviation_pct(message)) for message in result.messages],
+        has_bounds=any(message.latency_bound_ns is not None for message in result.messages),
+        wires=wire_views(result),
         links=links.get(result.name, ()),
     )
 

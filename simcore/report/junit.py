@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from simcore.report.files import write_file
 from simcore.report.summary import format_seconds, scenario_requirement_verdict, total
+from simcore.report.wire_lanes import irregular_channels, wire_line
 from simcore.rig.result import ScenarioResult, Verdict
 from simcore.units import format_ns
 
@@ -70,6 +71,8 @@ def _add_scenario_properties(properties: ET.Element, result: ScenarioResult) -> 
         _add_property(properties, f"{result.name}.requirement.{requirement}", str(verdict))
     for key, value in result.measurements.items():
         _add_property(properties, f"{result.name}.measurement.{key}", value)
+    for channel in irregular_channels(result):
+        _add_property(properties, f"{result.name}.wire.{channel}", wire_line(result, channel))
 
 
 def _requirements(result: ScenarioResult) -> list[str]:

@@ -1,11 +1,11 @@
-"""Bus logs other tools read: candump text (can-utils `candump -L`) and BLF.
+"""Bus logs other tools read: candump text, ASC, BLF and MF4, by name.
 
-Time stamps are ends of frames in virtual time from 0, because that is when a receiver has a frame;
-frames of several buses are merged in that order. Nothing here reads a clock, so the same records
-give the same bytes. python-can's writers are not used: its BLF writer stores FD frames in an
-object other readers refuse, and its candump writer appends a direction they stumble over.
+Nothing here reads a clock, so the same records give the same bytes. python-can's writers are not
+used: they put the date of writing into files, store FD frames in a BLF object other readers refuse,
+and round time stamps through floats.
 
-Not here: the layout of BLF objects (`blf`).
+Not here: the formats themselves (`asc`, `blf`, `candump`, `mf4`), what goes in and in which order
+(`log_entry`), reading logs (`simcore.attach`).
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from simcore.errors import UsageError
+from simcore.report.asc import asc_bytes
 from simcore.report.blf import blf_bytes
+from simcore.report.candump import candump_bytes
 from simcore.report.files import write_file
-from simcore.units import NS_PER_S, NS_PER_US
+from simcore.report.log_entry import LogEntry, Observer, in_order, observer_of
+from simcore.report.mf4 import mf4_bytes, require_asammdf
+from simcore.units import NS_PER_US
 
 if TYPE_CHECKING:
-    from simcore.bus import BusRecord
-
-_CANDUMP_BITRATE_SWITCH = 0x1
-_CANDUMP_ERROR_STATE = 0x2
+    from simcore.bus import BusRecord, ErrorFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +38,10 @@ class LogFormat:
     suffix: str
     """File name suffix readers expect, with the dot."""
     resolution_ns: int
-    encode: Callable[[Sequence[BusRecord], Sequence[str]], bytes]
-    """Records in order of their end, and the channel names in order, to the file's bytes."""
+    encode: Callable[[Sequence[LogEntry], Observer], bytes]
+    """Entries in order of their end to the file's bytes."""
+    require: Callable[[], None] | None = None
+    """Raises `UsageError` where a library the format needs is missing."""
 
 
 def write_log(
@@ -47,60 +50,30 @@ def write_log(
     format: str,
     *,
     channels: Sequence[str] | None = None,
+    errors: Iterable[ErrorFrame] = (),
+    node: str | None = None,
 ) -> Path:
-    """Write `records` as a log in one of `LOG_FORMATS`.
+    """Write `records` and `errors` as a log in one of `LOG_FORMATS`.
 
     `channels` fixes the numbering of channels in formats that number them; without it they are
-    the channels of the records by name. Raises `UsageError` for an unknown format or a channel
-    that is not listed, `InputError` where `path` cannot be written.
+    the channels of the records by name. Frames of `node` are marked as transmitted, all others as
+    received. Raises `UsageError` for an unknown format, a missing library or a channel that is not
+    listed, `InputError` where `path` cannot be written.
     """
-    if format not in LOG_FORMATS:
-        raise UsageError(
-            "log format", expected=f"one of {', '.join(LOG_FORMATS)}", got=repr(format)
-        )
-    ordered = sorted(records, key=_order)
-    present = sorted({record.channel for record in ordered})
-    names = present if channels is None else list(channels)
-    for name in present:
-        if name not in names:
-            raise UsageError("log channels", expected=f"{name} among them", got=names)
-    chosen = LOG_FORMATS[format]
-    return write_file(path, chosen.encode(ordered, names), what=f"{chosen.name} log")
+    chosen = require_format(format)
+    entries = in_order([*records, *errors])
+    observer = observer_of(entries, channels, node)
+    return write_file(path, chosen.encode(entries, observer), what=f"{chosen.name} log")
 
 
-def candump_bytes(records: Sequence[BusRecord], channels: Sequence[str]) -> bytes:
-    """`(sec.usec) channel ID#DATA` per frame, `ID##<flags>DATA` for FD (1: BRS, 2: ESI).
-
-    Microseconds are cut, not rounded, as the kernel's time stamps are. The raw length code of a
-    classic frame above 8 has no place in this format.
-    """
-    for name in channels:
-        if not name or any(character.isspace() for character in name):
-            raise UsageError(
-                "candump log, channel name", expected="a name without blanks", got=repr(name)
-            )
-    text = "".join(_candump_line(record) for record in records)
-    return text.encode("utf-8", "backslashreplace")
-
-
-def _candump_line(record: BusRecord) -> str:
-    frame = record.frame
-    seconds, rest_ns = divmod(record.eof_ns, NS_PER_S)
-    identifier = f"{frame.arbitration_id:0{8 if frame.is_extended_id else 3}X}"
-    payload = bytes(frame.data).hex().upper()
-    if frame.is_fd:
-        flags = _CANDUMP_BITRATE_SWITCH if frame.bitrate_switch else 0
-        flags |= _CANDUMP_ERROR_STATE if frame.error_state_indicator else 0
-        payload = f"#{flags:X}{payload}"
-    elif frame.is_remote_frame:
-        # can-utils prints no length for 0 and none above 8.
-        payload = f"R{min(frame.dlc, 8) or ''}"
-    stamp = f"{seconds:010d}.{rest_ns // NS_PER_US:06d}"
-    return f"({stamp}) {record.channel} {identifier}#{payload}\n"
-
-
-def _order(record: BusRecord) -> tuple[int, str, int]:
-    return (record.eof_ns, record.channel, record.sof_ns)
+def require_format(name: str) -> LogFormat:
+    """The format of that name, if it can be written here. Raises `UsageError` otherwise."""
+    if name not in LOG_FORMATS:
+        raise UsageError("log format", expected=f"one of {', '.join(LOG_FORMATS)}", got=repr(name))
+    chosen = LOG_FORMATS[name]
+    if chosen.require is not None:
+        chosen.require()
+    return chosen
 
 
 LOG_FORMATS: Mapping[str, LogFormat] = MappingProxyType(
@@ -108,7 +81,11 @@ LOG_FORMATS: Mapping[str, LogFormat] = MappingProxyType(
         "candump": LogFormat(
             name="candump", suffix=".log", resolution_ns=NS_PER_US, encode=candump_bytes
         ),
+        "asc": LogFormat(name="ASC", suffix=".asc", resolution_ns=NS_PER_US, encode=asc_bytes),
         "blf": LogFormat(name="BLF", suffix=".blf", resolution_ns=1, encode=blf_bytes),
+        "mf4": LogFormat(
+            name="MF4", suffix=".mf4", resolution_ns=1, encode=mf4_bytes, require=require_asammdf
+        ),
     }
 )
 """Log formats by the name the command line uses."""

@@ -1,10 +1,13 @@
 """The reference vehicle wired up: run it, record it, judge it. The public scripting API."""
 
+from simcore.rig.injection import InjectedFault
 from simcore.rig.measure import ForceAccuracy, Release, Stop
 from simcore.rig.result import (
     BusStatistics,
     Check,
+    ControllerStatistics,
     Event,
+    FaultRecord,
     Finding,
     MessageStatistics,
     ScenarioResult,
@@ -17,9 +20,12 @@ from simcore.rig.scenario import Scenario, ScenarioSet, load_scenarios, run_scen
 __all__ = [
     "BusStatistics",
     "Check",
+    "ControllerStatistics",
     "Event",
+    "FaultRecord",
     "Finding",
     "ForceAccuracy",
+    "InjectedFault",
     "MessageStatistics",
     "Release",
     "Rig",

@@ -3,16 +3,20 @@
 The host calls the node when a frame arrives or its deadline comes, and keeps a broken module from
 breaking the run: what the node raises becomes a finding, and the node is switched off, as a
 crashed ECU would be: it sends nothing and its outputs are 0.
+
+On two buses the host is the node's door to both: a redundant message that the node sends goes out
+on both as one frame. What comes back on the second one goes to `receive_on`, or, for a module that
+knows nothing of a second bus, is handed on unless it is the copy of what the other bus brought.
 """
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Protocol
 
-from simcore.bus import Bus, Controller, Frame
+from simcore.bus import Bus, Controller, ControllerOptions, Frame
 from simcore.ecu import Node
 from simcore.errors import UsageError
 from simcore.kernel import Scheduler
@@ -35,18 +39,24 @@ class NodeHost:
 
     __slots__ = (
         "_armed_ns",
+        "_both_ids",
+        "_brought",
         "_clock",
         "_controllers",
         "_default",
         "_fixed_schedule",
+        "_hands_on",
         "_initial_outputs",
         "_log",
         "_memory",
         "_name",
         "_next_deadline_ns",
         "_on_timer",
+        "_receive_on",
         "_run_due",
         "_scheduler",
+        "_second",
+        "_second_name",
         "inputs",
         "node",
         "outputs",
@@ -58,13 +68,14 @@ class NodeHost:
         self,
         name: str,
         node: Node,
-        buses: Iterable[Bus],
+        buses: Sequence[Bus],
         scheduler: Scheduler,
         clock: NodeClock,
         log: EventLog,
         *,
         inputs: Mapping[str, float],
         outputs: Mapping[str, float],
+        both_ids: frozenset[int] = frozenset(),
     ) -> None:
         self._name = name
         self._scheduler = scheduler
@@ -81,13 +92,21 @@ class NodeHost:
         self.running = False
         self.inputs: dict[str, float] = dict(inputs)
         self.outputs: dict[str, float] = dict(outputs)
-        self._controllers: dict[str, Controller] = {
-            bus.name: bus.attach(name, self._receive) for bus in buses
-        }
-        self._default = next(iter(self._controllers.values()), None)
+        self._both_ids = both_ids
+        """Identifiers of the messages that go out on both buses."""
+        self._brought: dict[int, tuple[int, bytes]] = {}
+        """For a module without `receive_on`: lane and payload of what was handed on last."""
+        self._receive_on: Callable[[str, Frame, int], object] | None = None
+        self._hands_on = False
+        first, *second = buses
+        self._default = first.attach(name, self._receive)
+        self._second = second[0].attach(name, self._receive_second) if second else None
+        self._second_name = second[0].name if second else ""
+        self._controllers: dict[str, Controller] = {first.name: self._default}
+        if self._second is not None:
+            self._controllers[self._second_name] = self._second
         # On a single bus the controller itself sends: one call less per frame.
-        single = len(self._controllers) == 1 and self._default is not None
-        self.send: Send = self._default.send if single and self._default else self._send_on
+        self.send: Send = self._default.send if self._second is None else self._send_on
 
     # -- the Port the node sees ---------------------------------------------------------------
 
@@ -96,22 +115,37 @@ class NodeHost:
         return self._name
 
     @property
+    def channels(self) -> tuple[str, ...]:
+        return tuple(self._controllers)
+
+    @property
     def memory(self) -> dict[str, bytes]:
         return self._memory
 
     def _send_on(self, frame: Frame, channel: str | None = None) -> None:
-        """Request transmission; see `Port.send`."""
-        controller = self._default if channel is None else self._controllers.get(channel)
+        """Request transmission, of a redundant message on both buses; see `Port.send`."""
+        if channel is None:
+            self._default.send(frame)
+            second = self._second
+            if second is not None and frame.arbitration_id in self._both_ids:
+                second.send(frame)
+            return
+        controller = self._controllers.get(channel)
         if controller is None:
-            channels = ", ".join(self._controllers) or "no bus"
+            channels = ", ".join(self._controllers)
             raise UsageError(f"{self._name}: send on {channel}", expected=channels)
         controller.send(frame)
 
     def accept(self, arbitration_ids: Iterable[int] | None) -> None:
-        """Set the acceptance filter of every controller; see `Port.accept`."""
-        pairs = None if arbitration_ids is None else [(i, i > 0x7FF) for i in arbitration_ids]
-        for controller in self._controllers.values():
-            controller.accept(pairs)
+        """Set the acceptance filter of every controller; see `Port.accept`.
+
+        The second bus carries redundant messages only: nothing else is accepted from there.
+        """
+        wanted = None if arbitration_ids is None else list(arbitration_ids)
+        self._default.accept(None if wanted is None else [(i, i > 0x7FF) for i in wanted])
+        if self._second is not None:
+            both = self._both_ids if wanted is None else self._both_ids.intersection(wanted)
+            self._second.accept([(i, False) for i in sorted(both)])
 
     def read(self, pin: str) -> float:
         """Value of an input pin; see `Port.read`."""
@@ -147,12 +181,17 @@ class NodeHost:
         self._armed_ns = None
         self._run_due = None
         self._fixed_schedule = bool(getattr(self.node, "fixed_schedule", False))
+        self._receive_on = None
+        self._brought.clear()
         try:
             self.node.start(self, self._scheduler.now_ns)
             self._on_timer = self.node.on_timer
             self._next_deadline_ns = self.node.next_deadline_ns
             if self._fixed_schedule:
                 self._run_due = getattr(self.node, "run_due", None)
+            if self._second is not None:
+                self._receive_on = getattr(self.node, "receive_on", None)
+            self._hands_on = self._second is not None and self._receive_on is None
             self._arm()
         except (
             Exception,
@@ -175,24 +214,62 @@ class NodeHost:
         self.halt()
         self.node = node
         self._memory = {}
+        self.accept(None)
         for controller in self._controllers.values():
-            controller.accept(None)
+            # What another module's transmit buffers are like, nobody knows: none is assumed.
+            pause_ns = controller.options.recovery_delay_ns
+            controller.configure(ControllerOptions(recovery_delay_ns=pause_ns))
         self.start()
+
+    def configure_controllers(self, options: ControllerOptions) -> None:
+        """What kind of controllers the node has."""
+        for controller in self._controllers.values():
+            controller.configure(options)
 
     def controller(self, channel: str | None = None) -> Controller:
         """The node's controller on a bus, its first one by default."""
         controller = self._default if channel is None else self._controllers.get(channel)
         if controller is None:
-            raise UsageError(f"{self._name}: controller on {channel}", expected="a bus it is on")
+            raise UsageError(
+                f"{self._name}: controller on {channel}", expected=", ".join(self._controllers)
+            )
         return controller
 
     def _receive(self, frame: Frame) -> None:
+        if self._hands_on and self._is_copy(frame, 0):
+            return
         try:
             self.node.receive(frame, self._scheduler.now_ns)
             if not self._fixed_schedule and self.node.next_deadline_ns() != self._armed_ns:
                 self._arm()
         except (Exception, SystemExit, GeneratorExit) as error:
             self._crashed(f"receive of {frame!r}", error)
+
+    def _receive_second(self, frame: Frame) -> None:
+        receive_on = self._receive_on
+        if receive_on is None and self._is_copy(frame, 1):
+            return
+        try:
+            if receive_on is None:
+                self.node.receive(frame, self._scheduler.now_ns)
+            else:
+                receive_on(self._second_name, frame, self._scheduler.now_ns)
+            if not self._fixed_schedule and self.node.next_deadline_ns() != self._armed_ns:
+                self._arm()
+        except (Exception, SystemExit, GeneratorExit) as error:
+            self._crashed(f"receive of {frame!r}", error)
+
+    def _is_copy(self, frame: Frame, lane: int) -> bool:
+        """Whether the other bus has brought this very frame; once, so that a repetition is seen."""
+        identifier = frame.arbitration_id
+        if identifier not in self._both_ids:
+            return False
+        before = self._brought.get(identifier)
+        if before is not None and before[0] == 1 - lane and before[1] == frame.data:
+            self._brought[identifier] = (-1, frame.data)
+            return True
+        self._brought[identifier] = (lane, frame.data)
+        return False
 
     def tick(self, now_ns: int) -> int | None:
         """The clock's call at a deadline the node asked for; returns the next one."""

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from simcore.network import SignalReader
+from simcore.rig.injection import disturbed_buses
 from simcore.rig.invariants import judge
 from simcore.rig.measure import WHEEL_RADIUS_M
 from simcore.rig.recorder import CORNERS
 from simcore.rig.result import BusStatistics, Check, MessageStatistics, Trace
-from simcore.units import NS_PER_MS, NS_PER_S, format_ns
+from simcore.units import NS_PER_MS, NS_PER_S
 
 if TYPE_CHECKING:
     from simcore.bus import Bus
@@ -145,24 +147,39 @@ def trace_of(rig: Rig) -> Trace | None:
 
 
 def _commands(rig: Rig, row_count: int) -> dict[str, NDArray[np.float64]]:
-    """Commanded clamp forces as they were on the bus, each held until the next command."""
+    """Commanded clamp forces as they were on the bus, each held until the next command.
+
+    A command of the secondary controller counts where its requests are valid.
+    """
     if "CDC_EmbCmd" not in {message.name for message in rig.database.messages}:
         return {}
-    message = rig.database.message("CDC_EmbCmd")
-    reader = message.codec.reader(*(f"CDC_{corner}_FReq" for corner in CORNERS))
+    readers = {
+        rig.database.message(f"{lane}_EmbCmd").arbitration_id: _command_reader(rig, lane)
+        for lane in ("CDC", "CDC2")
+        if lane in rig.database.nodes
+    }
     commands = np.zeros((row_count, 4))
     row, held = 0, (0.0, 0.0, 0.0, 0.0)
     for record in rig.recorder.frames:
-        if record.frame.arbitration_id != message.arbitration_id:
+        reader, length = readers.get(record.frame.arbitration_id, (None, 0))
+        if reader is None or len(record.frame.data) != length:
             continue
-        if len(record.frame.data) != message.length:
+        *forces_n, valid = reader.read(record.frame.data)
+        if not valid and record.frame.arbitration_id != min(readers):
             continue
         # Row k is the instant (k + 1) ms; a frame counts from the first instant after its end.
-        until = min(record.eof_ns // NS_PER_MS, row_count)
+        until = max(row, min(record.eof_ns // NS_PER_MS, row_count))
         commands[row:until] = held
-        row, held = until, reader.read(record.frame.data)
+        row, held = until, (forces_n[0], forces_n[1], forces_n[2], forces_n[3])
     commands[row:] = held
     return {f"force_command_n.{corner}": commands[:, i] for i, corner in enumerate(CORNERS)}
+
+
+def _command_reader(rig: Rig, lane: str) -> tuple[SignalReader, int]:
+    """Reads four forces and their validity out of a command; and its length."""
+    message = rig.database.message(f"{lane}_EmbCmd")
+    names = (*(f"{lane}_{corner}_FReq" for corner in CORNERS), f"{lane}_FL_ReqVld")
+    return message.codec.reader(*names), message.length
 
 
 def all_checks(rig: Rig, buses: tuple[BusStatistics, ...]) -> tuple[Check, ...]:
@@ -171,20 +188,5 @@ def all_checks(rig: Rig, buses: tuple[BusStatistics, ...]) -> tuple[Check, ...]:
 
 
 def report_collisions(rig: Rig) -> None:
-    """Turn what the buses could not resolve into findings."""
-    for bus in rig.buses:
-        times_ns: dict[tuple[tuple[str, ...], int, bool], list[int]] = {}
-        for collision in bus.collisions:
-            frame = collision.frame
-            key = (collision.senders, frame.arbitration_id, frame.is_extended_id)
-            times_ns.setdefault(key, []).append(collision.time_ns)
-        bus.collisions.clear()
-        for (senders, arbitration_id, _), when_ns in times_ns.items():
-            rig.log.find(
-                bus.name,
-                f"different frames with identifier 0x{arbitration_id:03X} from "
-                f"{' and '.join(senders)} at one instant, {len(when_ns)} times from "
-                f"{format_ns(when_ns[0])} on: a bit error on a real bus; error frames are not "
-                "modelled, they were sent one after the other",
-                time_ns=when_ns[0],
-            )
+    """Turn identifiers that several nodes sent at once into findings."""
+    rig.wire_watch.find_collisions(disturbed_buses(rig))

@@ -15,7 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simcore.bus import BLOCK_FRAMES, FrameColumns, FrameLog, Source
+from simcore.bus import (
+    BLOCK_FRAMES,
+    ErrorFrame,
+    FrameColumns,
+    FrameLog,
+    Source,
+    StateChange,
+)
 from simcore.errors import UsageError
 from simcore.kernel import chained
 
@@ -96,12 +103,17 @@ class Recorder:
         "_pending",
         "_rows",
         "_width",
+        "error_frames",
         "folds",
         "frames",
+        "state_changes",
     )
 
     def __init__(self, columns: Sequence[str]) -> None:
         self.frames = FrameLog()
+        self.error_frames: list[ErrorFrame] = []
+        self.state_changes: list[StateChange] = []
+        """Of the controllers' error states, on all buses."""
         self.folds: dict[FoldKey, MessageFold] = {}
         self._columns = tuple(columns)
         self._width = len(self._columns)

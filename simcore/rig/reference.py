@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from simcore.ecu import Bps, Cdc, Emb, Imu, Node, RestbusNode
+from simcore.ecu import Bps, Cdc, Cdc2, Emb, Imu, Node, RestbusNode
 from simcore.network import Database
 from simcore.network.messages import Number
 
 CORNERS = ("FL", "FR", "RL", "RR")
 EMB_NODES = tuple(f"EMB_{corner}" for corner in CORNERS)
 CHASSIS_A = "CHASSIS_A"
+CHASSIS_B = "CHASSIS_B"
+"""Carries the redundant messages of `CHASSIS_A` a second time."""
+AUTO_HOLD_NODES = ("CDC", "CDC2")
+"""Who reads the auto-hold switch."""
 SUPPLY_V = 48.0
 
 EMB_INPUTS = {
@@ -38,12 +42,11 @@ PINS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
         {"yaw_rate_radps": 0.0, "roll_rate_radps": 0.0, "ax_mps2": 0.0, "ay_mps2": 0.0},
         {},
     ),
-    "CDC": ({"auto_hold_switch_state": 0.0}, {}),
+    **dict.fromkeys(AUTO_HOLD_NODES, ({"auto_hold_switch_state": 0.0}, {})),
 }
 """Input and output pins per node, with their values at power on."""
 
 RESTBUS_VALUES: dict[str, dict[str, Number | str]] = {
-    "CDC2_EmbCmd": {"CDC2_Src": "Secondary", "CDC2_PwrMode": "Drive"},
     "SAS_Angle": {"SAS_Angle": 0.0, "SAS_Rate": 0.0, "SAS_Qf": "Valid", "EPS_State": "Avail"},
     "VCU_Torque": {
         "VCU_AxTqF": 0,
@@ -67,6 +70,7 @@ BUILDERS: dict[str, Callable[[str, Database], Node]] = {
     "BPS": Bps,
     "IMU": Imu,
     "CDC": Cdc,
+    "CDC2": Cdc2,
     **dict.fromkeys(EMB_NODES, Emb),
 }
 

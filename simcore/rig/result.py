@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from simcore.bus import BusRecord
+    from simcore.bus import BusRecord, ErrorFrame, ErrorState, StateChange
 
 
 @unique
@@ -55,6 +55,19 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FaultRecord:
+    """A fault that was injected."""
+
+    sentence: str
+    """What was broken: `EMB_FL silent: supply of the ECU lost`."""
+    where: str
+    """Node, bus, or `EMB_FL on CHASSIS_A`."""
+    start_ns: int
+    stop_ns: int | None
+    """`None` where it lasted to the end of the run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """Something wrong that is not a failed check: a node that raised, a frame nobody expected."""
 
@@ -88,6 +101,8 @@ class MessageStatistics:
     """Transmit request to end of frame."""
     load_ratio: float
     """Share of the run this message occupied the bus, intermission included."""
+    latency_bound_ns: int | None = None
+    """Worst case by response-time analysis; `None` where there is none or none was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +119,42 @@ class BusStatistics:
     load_window_ns: int
     load_series_ratio: tuple[float, ...]
     """Load per consecutive window, for the plot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerStatistics:
+    """One node's controller on one bus over the whole run: error state, counters, losses.
+
+    `None` stands for a counter of a controller that was taken off its bus before the end.
+    """
+
+    channel: str
+    node: str
+    state: ErrorState
+    """At the end of the run."""
+    worst_state: ErrorState
+    state_ns: tuple[int, int, int, int]
+    """Time spent per `ErrorState`; a node without supply keeps the state it had."""
+    bus_off_count: int
+    """How often it went bus-off."""
+    transmit_error_count: int | None
+    """TEC and REC at the end of the run."""
+    receive_error_count: int | None
+    transmit_error_peak: int
+    """Highest TEC and REC seen at an error or a change of state."""
+    receive_error_peak: int
+    errors_as_transmitter: tuple[int, ...]
+    """Errors detected while it was sending, per `ErrorKind`."""
+    errors_as_receiver: tuple[int, ...]
+    begun_count: int
+    """Error and overload frames whose first flag was its own, alone or with others."""
+    destroyed_count: int
+    """Own frames, each attempt, that ended in an error frame."""
+    refused_count: int | None
+    """Requests not taken: too many waiting, or bus-off."""
+    overrun_count: int | None
+    arbitration_lost_count: int | None
+    single_shot_lost_count: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +191,8 @@ class ScenarioResult:
     buses: tuple[BusStatistics, ...]
     trace: Trace | None
     replay_command: str
+    faults: tuple[FaultRecord, ...] = ()
+    """What was broken in this run, in order."""
     measurements: dict[str, str] = field(default_factory=dict)
     """Named figures for the report, as printed: `stopping distance` -> `40.2 m`."""
     error: str | None = None
@@ -149,6 +202,12 @@ class ScenarioResult:
     """True for a defect of simcore itself, False for bad input or a broken scenario."""
     records: tuple[BusRecord, ...] = ()
     """Every frame in order of its start, for the log writers."""
+    error_frames: tuple[ErrorFrame, ...] = ()
+    """Error and overload frames of all buses, in order of completion."""
+    state_changes: tuple[StateChange, ...] = ()
+    """Of the controllers' error states, on all buses."""
+    controllers: tuple[ControllerStatistics, ...] = ()
+    """One per bus and node."""
 
     @property
     def unjudged(self) -> tuple[str, ...]:

@@ -1,9 +1,10 @@
 """`Rig`: the reference chassis wired up, and the scripting API.
 
 The walk of one pedal press: `driver` moves the pedal; its travel is a pin of the pedal sensor;
-the sensor's frame wins arbitration on `CHASSIS_A`; the domain controller commands the four
-actuators; their motor currents are pins of the plant; the plant brakes the vehicle; wheel speeds
-are pins again. The script owns time: nothing happens outside `run_for` and `run_until`.
+the sensor's frame wins arbitration on `CHASSIS_A`, and again on `CHASSIS_B`, which carries all
+that braking needs; the domain controller commands the four actuators; their motor currents are
+pins of the plant; the plant brakes the vehicle; wheel speeds are pins again. The script owns time:
+nothing happens outside `run_for` and `run_until`.
 """
 
 from __future__ import annotations
@@ -26,51 +27,28 @@ from simcore.network import Database
 from simcore.network.messages import Number
 from simcore.plant.chassis import ChassisPlant
 from simcore.rig.arguments import require_callable, require_time
-from simcore.rig.clock import NodeClock
-from simcore.rig.driver import (
-    DEFAULT_RAMP_NS,
-    PEDAL_FULL_FORCE_N,
-    PEDAL_FULL_TRAVEL_MM,
-    Driver,
-)
+from simcore.rig.building import chassis_buses, chassis_hosts
+from simcore.rig.driver import DEFAULT_RAMP_NS, Driver
 from simcore.rig.events import EventLog
 from simcore.rig.host import NodeHost
+from simcore.rig.injection import InjectedFault, InstallableFault
+from simcore.rig.injection import inject as _inject
 from simcore.rig.measure import ForceAccuracy, Release, Stop, measure_force_accuracy
 from simcore.rig.measure import measure_release as _measure_release
 from simcore.rig.measure import measure_stop as _measure_stop
+from simcore.rig.pins import COLUMNS, PLANT_PERIOD_NS, PlantLoop
 from simcore.rig.printing import printed
-from simcore.rig.recorder import CORNERS, Recorder
-from simcore.rig.reference import CHASSIS_A, EMB_NODES, PINS, SUPPLY_V, build_node
+from simcore.rig.recorder import Recorder
+from simcore.rig.reference import AUTO_HOLD_NODES, SUPPLY_V
 from simcore.rig.result import Check
 from simcore.rig.timing import timing_of
 from simcore.rig.vehicle import VehicleControl
 from simcore.rig.watching import FrameSeen, carries
+from simcore.rig.wire_watch import WireWatch
 from simcore.units import NS_PER_MS, format_ns
 
-PLANT_PERIOD_NS = NS_PER_MS
-_PLANT_STEP_S = 0.001
-_PLANT = int(Priority.PLANT)
-_SLOW_PINS_NS = 10 * NS_PER_MS
-"""Temperature and battery current are sampled this often: slow, or only reported."""
 IDLE_CALL_LIMIT = 10_000
 """More calls in a row that let no time pass than this is a script that loops."""
-
-COLUMNS = (
-    "pedal_pct",
-    "speed_mps",
-    "ax_mps2",
-    "yaw_rate_radps",
-    "distance_m",
-    "x_m",
-    "lateral_offset_m",
-    "hold_allowed_ratio",
-    *(f"clamp_force_n.{corner}" for corner in CORNERS),
-    *(f"wheel_speed_radps.{corner}" for corner in CORNERS),
-    *(f"motor_current_a.{corner}" for corner in CORNERS),
-)
-"""What the recorder keeps of every millisecond."""
-
-_HOLD_BELOW_MPS = 0.5
 
 
 class Rig:
@@ -98,6 +76,8 @@ class Rig:
         self.measurements: dict[str, str] = {}
         self.silenced: dict[str, int] = {}
         """Nodes a fault has switched off on purpose, with the time."""
+        self.faults: list[InjectedFault] = []
+        """Everything that was broken so far, in order."""
         self.plant = ChassisPlant(supply_v=SUPPLY_V)
         self.vehicle = VehicleControl(self.plant, self.log)
         self.driver = Driver(self.log)
@@ -105,36 +85,13 @@ class Rig:
         self._idle_calls = 0
         self._acting = False
         bus_timing = timing if timing is not None else timing_of(self.database)
-        self.buses = (Bus(CHASSIS_A, bus_timing, self.scheduler, log=self.recorder.frames),)
-        self._hosts: dict[str, NodeHost] = {}
-        clock = NodeClock(self.scheduler)
-        for name in self.database.nodes:
-            inputs, outputs = PINS.get(name, ({}, {}))
-            self._hosts[name] = NodeHost(
-                name,
-                build_node(name, self.database),
-                self.buses,
-                self.scheduler,
-                clock,
-                self.log,
-                inputs=inputs,
-                outputs=outputs,
-            )
-        missing = [name for name in (*EMB_NODES, "BPS", "IMU", "CDC") if name not in self._hosts]
-        if missing:
-            raise UsageError(
-                f"rig on {self.database.name}", expected=f"the nodes {', '.join(missing)}"
-            )
-        self._emb_inputs = tuple(self._hosts[name].inputs for name in EMB_NODES)
-        self._emb_outputs = tuple(self._hosts[name].outputs for name in EMB_NODES)
-        self._imu_inputs = self._hosts["IMU"].inputs
-        self._cdc_inputs = self._hosts["CDC"].inputs
-        self._pedal_pct = 0.0
-        self._accelerator_n = 0.0
-        self._update_pins()
+        self.buses = chassis_buses(self.database, bus_timing, self.scheduler, self.recorder.frames)
+        self.wire_watch = WireWatch(self.buses, self.recorder, self.log)
+        self._hosts = chassis_hosts(self.database, self.buses, self.scheduler, self.log)
+        self._loop = PlantLoop(self.plant, self.driver, self.recorder, self.scheduler, self._hosts)
+        self._loop.start()
         for host in self._hosts.values():
             host.start()
-        self.scheduler.post(PLANT_PERIOD_NS, _PLANT, self._step_plant)
 
     # -- time -----------------------------------------------------------------------------------
 
@@ -204,7 +161,15 @@ class Rig:
                 f"letting time pass; it stands at {format_ns(self.now_ns)}"
             )
 
-    # -- nodes and faults -----------------------------------------------------------------------
+    # -- buses, nodes and faults ----------------------------------------------------------------
+
+    def bus(self, name: str) -> Bus:
+        """A bus by name, `CHASSIS_A` or `CHASSIS_B`. Raises `UsageError` for an unknown one."""
+        for bus in self.buses:
+            if bus.name == name:
+                return bus
+        names = ", ".join(bus.name for bus in self.buses)
+        raise UsageError(f"bus {name!r}", expected=f"one of {names}", got=name)
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -229,8 +194,7 @@ class Rig:
                 raise UsageError(
                     f"replace {name}", expected=f"a node with a method {method}", got=repr(node)
                 )
-        self.recorder.restart(name)
-        self.silenced.pop(name, None)
+        self._revive(name)
         self.log.add(name, "note", f"replaced by {type(node).__name__}")
         host.replace(node)
 
@@ -251,19 +215,27 @@ class Rig:
     def reset(self, name: str) -> None:
         """Power-cycle a node; also ends `EcuSilent`."""
         host = self._host(name)
-        self.recorder.restart(name)
-        self.silenced.pop(name, None)
+        self._revive(name)
         host.halt()
         self.log.add(name, "note", "reset")
         host.start()
 
-    def inject(self, fault: EcuSilent) -> None:
-        """Break something, now."""
-        if not isinstance(fault, EcuSilent):
-            raise UsageError("inject", expected="a fault, as EcuSilent(node=...)", got=repr(fault))
-        host = self._host(fault.node)
-        self.silenced[fault.node] = self.now_ns
-        self.log.add(fault.node, "fault", fault.sentence)
+    def inject(
+        self, fault: EcuSilent | InstallableFault, *, duration: int | None = None
+    ) -> InjectedFault:
+        """Break something, now; for good, for `duration` ns, or until `clear`."""
+        return _inject(self, fault, duration=duration)
+
+    def clear(self, injected: InjectedFault) -> None:
+        """End a fault that `inject` began."""
+        if not isinstance(injected, InjectedFault):
+            raise UsageError("clear", expected="what inject returned", got=repr(injected))
+        injected.clear()
+
+    def silence(self, name: str) -> None:
+        """Take a node's supply away; what `EcuSilent` does. `reset` gives it back."""
+        host = self._host(name)
+        self.silenced[name] = self.now_ns
         host.halt()
 
     def pin(self, node: str, name: str) -> float:
@@ -276,7 +248,9 @@ class Rig:
         """Press the auto-hold switch."""
         if not isinstance(on, bool):
             raise UsageError("set_auto_hold", expected="True or False", got=repr(on))
-        self._host("CDC").inputs["auto_hold_switch_state"] = float(on)
+        for name in AUTO_HOLD_NODES:  # a switch with two contacts
+            if name in self._hosts:
+                self._host(name).inputs["auto_hold_switch_state"] = float(on)
         self.log.add("driver", "driver", f"auto hold switched {'on' if on else 'off'}")
 
     # -- driving ---------------------------------------------------------------------------------
@@ -391,7 +365,7 @@ class Rig:
     @property
     def digest(self) -> str:
         """Digest of everything so far: frames and events."""
-        parts = self.recorder.hexdigest() + self.log.hexdigest()
+        parts = self.recorder.hexdigest() + self.log.hexdigest() + self.wire_watch.hexdigest()
         return blake2b(parts.encode(), digest_size=16).hexdigest()
 
     def fork(self) -> Rig:
@@ -405,6 +379,14 @@ class Rig:
 
     # -- inside --------------------------------------------------------------------------------
 
+    def _revive(self, name: str) -> None:
+        """A node starts anew: a pause of its messages is over, and so is its silence."""
+        self.recorder.restart(name)
+        if self.silenced.pop(name, None) is not None:
+            for injected in self.faults:
+                if isinstance(injected.fault, EcuSilent) and injected.fault.node == name:
+                    injected.ended()
+
     def _host(self, name: str) -> NodeHost:
         host = self._hosts.get(name)
         if host is None:
@@ -412,84 +394,3 @@ class Rig:
                 f"node {name!r}", expected=f"one of {', '.join(self._hosts)}", got=name
             )
         return host
-
-    def _step_plant(self) -> None:
-        """Actuator pins in, one millisecond of physics, sensor pins out, one row recorded."""
-        now_ns = self.scheduler.now_ns
-        plant = self.plant
-        vehicle = plant.vehicle
-        driver = self.driver
-        fl, fr, rl, rr = calipers = plant.calipers
-        currents = plant.motor_current_a
-        for i, outputs in enumerate(self._emb_outputs):
-            currents[i] = outputs["motor_current_a"]
-            calipers[i].park_locked = outputs["park_lock_state"] > 0.0
-        plant.steer_rad = driver.step(
-            now_ns,
-            _PLANT_STEP_S,
-            vehicle.y_m,
-            vehicle.yaw_rad,
-            vehicle.yaw_rate_radps,
-            vehicle.speed_mps,
-        )
-        if driver.accelerator_n != self._accelerator_n:
-            self._accelerator_n = driver.accelerator_n
-            drive = plant.drive_torque_nm
-            drive[2] = drive[3] = driver.accelerator_n * vehicle.parameters.wheel_radius_m * 0.5
-        plant.step(_PLANT_STEP_S)
-        self._update_pins()
-        held = self._cdc_inputs["auto_hold_switch_state"]
-        speed_mps = vehicle.speed_mps
-        self.recorder.append(
-            (
-                driver.pedal_pct,
-                speed_mps,
-                vehicle.ax_mps2,
-                vehicle.yaw_rate_radps,
-                vehicle.distance_m,
-                vehicle.x_m,
-                vehicle.y_m,
-                held if -_HOLD_BELOW_MPS < speed_mps < _HOLD_BELOW_MPS else 0.0,
-                fl.clamp_force_n,
-                fr.clamp_force_n,
-                rl.clamp_force_n,
-                rr.clamp_force_n,
-                *vehicle.wheel_speed_radps,
-                *currents,
-            )
-        )
-        self.scheduler.post(now_ns + PLANT_PERIOD_NS, _PLANT, self._step_plant)
-
-    def _update_pins(self) -> None:
-        """Sensor pins take the plant's present values."""
-        plant = self.plant
-        vehicle = plant.vehicle
-        for pins, caliper, wheel_speed_radps, supply_v in zip(
-            self._emb_inputs,
-            plant.calipers,
-            vehicle.wheel_speed_radps,
-            plant.supply_v,
-            strict=True,
-        ):
-            pins["clamp_force_n"] = caliper.clamp_force_n
-            pins["screw_travel_m"] = caliper.screw_travel_m
-            pins["motor_speed_radps"] = caliper.motor_speed_radps
-            pins["phase_current_a"] = caliper.phase_current_a
-            pins["wheel_speed_radps"] = wheel_speed_radps
-            pins["supply_v"] = supply_v
-        if self.scheduler.now_ns % _SLOW_PINS_NS == 0:
-            for pins, caliper in zip(self._emb_inputs, plant.calipers, strict=True):
-                pins["battery_current_a"] = caliper.battery_current_a
-                pins["disc_temperature_c"] = caliper.disc_temperature_c
-                pins["park_lock_state"] = float(caliper.park_locked)
-        pedal_pct = self.driver.pedal_pct
-        if pedal_pct != self._pedal_pct:
-            self._pedal_pct = pedal_pct
-            pins = self._hosts["BPS"].inputs
-            travel_mm = pedal_pct / 100.0 * PEDAL_FULL_TRAVEL_MM
-            pins["pedal_travel_1_mm"] = pins["pedal_travel_2_mm"] = travel_mm
-            pins["pedal_force_n"] = pedal_pct / 100.0 * PEDAL_FULL_FORCE_N
-        pins = self._imu_inputs
-        pins["yaw_rate_radps"] = vehicle.yaw_rate_radps
-        pins["ax_mps2"] = vehicle.specific_force_x_mps2
-        pins["ay_mps2"] = vehicle.specific_force_y_mps2

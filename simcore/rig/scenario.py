@@ -29,6 +29,7 @@ from simcore.rig.outcome import (
 )
 from simcore.rig.result import ScenarioResult
 from simcore.rig.rig import Rig
+from simcore.rig.wire_statistics import controller_statistics
 
 Case = Mapping[str, Any]
 _PACKAGE = str(Path(__file__).resolve().parents[1])
@@ -241,11 +242,15 @@ def collect(
         buses=buses,
         trace=trace_of(rig),
         replay_command=replay_command,
+        faults=tuple(fault.record for fault in rig.faults),
         measurements=dict(rig.measurements),
         error=None if error is None else describe(error, item),
         error_detail="" if error is None else "".join(traceback.format_exception(error)),
         error_is_internal=error is not None and is_internal(error),
         records=tuple(rig.recorder.frames),
+        error_frames=tuple(rig.recorder.error_frames),
+        state_changes=tuple(rig.recorder.state_changes),
+        controllers=controller_statistics(rig),
     )
 
 

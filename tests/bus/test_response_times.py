@@ -32,7 +32,7 @@ def run_periodic(
         for time_ns in range(release_ns, ends_ns, period_ns):
             scheduler.post(time_ns, Priority.ECU, partial(controller.send, frame))
     scheduler.run_until_ns(until_ns)
-    assert bus.collisions == []
+    assert bus.error_frames == []
     return bus.log
 
 

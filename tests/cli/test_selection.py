@@ -14,6 +14,18 @@ from simcore.errors import InputError
 Write = Callable[..., Path]
 
 SHIPPED = [
+    *(
+        f"actuator_bus_off[corner=FL,fault={fault}]"
+        for fault in ("bus-off", "open", "unplugged", "defective transmitter")
+    ),
+    "actuator_bus_off[corner=RR,fault=open]",
+    "babbling_node",
+    *(
+        f"bus_a_shorted[fault={fault}]"
+        for fault in ("recessive", "dominant", "open", "stuck transceiver")
+    ),
+    *(f"cdc_lost[moment={moment}]" for moment in ("braking", "cruising", "slip control")),
+    *("cdc_back[mu=1.05]", "cdc_back[mu=0.3]"),
     "cruise",
     *("low_friction_stop[mu=0.3]", "low_friction_stop[mu=0.8]"),
     "panic_stop",
@@ -105,7 +117,8 @@ def test_an_unreadable_file_does_not_hide_the_others(write: Write, one: str) -> 
         (
             "nothing",
             "scenario 'nothing': expected a file, a folder, or a shipped scenario "
-            "(cruise, low_friction_stop, panic_stop, silent_actuator, stop_and_hold)",
+            "(actuator_bus_off, babbling_node, bus_a_shorted, cdc_lost, cruise, "
+            "low_friction_stop, panic_stop, silent_actuator, stop_and_hold)",
         ),
         ("", "scenario '': expected a file, a folder, or a shipped scenario ("),
         (

@@ -34,6 +34,7 @@ class FakePort:
 
     def __init__(self, name: str, inputs: Mapping[str, float], outputs: Iterable[str]) -> None:
         self.name = name
+        self.channels: tuple[str, ...] = ("CHASSIS_A",)
         self.inputs = dict(inputs)
         self.outputs = dict.fromkeys(outputs, 0.0)
         self.memory: dict[str, bytes] = {}

@@ -101,7 +101,7 @@ def test_it_listens_to_actuators_pedal_inertia_drive_and_assistance(
     cdc: Any, database: Database
 ) -> None:
     names = [f"EMB_{corner}_St1" for corner in CORNERS]
-    names += ["BPS_Pedal", "IMU_Data", "VCU_Torque", "ADAS_LongReq"]
+    names += ["BPS_Pedal", "IMU_Data", "VCU_Torque", "ADAS_LongReq", "CDC2_EmbCmd"]
     assert cdc.port.accepted == {database.message(name).arbitration_id for name in names}
 
 
@@ -404,3 +404,69 @@ def test_the_assistance_may_ask_for_a_hold_and_release_it(parked_cdc: Any) -> No
     parked_cdc.repeat("ADAS_LongReq", ADAS_HoldReq="Release")
     follow(parked_cdc, ms(500), **STILL)
     assert forces(parked_cdc) == [0] * 4
+
+
+# -- joining after power on ------------------------------------------------------------------------
+
+
+def secondary(force_n: float, *, valid: int = 1) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for corner in CORNERS:
+        values |= {
+            f"CDC2_{corner}_FReq": force_n,
+            f"CDC2_{corner}_Mode": "ForceCtrl",
+            f"CDC2_{corner}_ReqVld": valid,
+            f"CDC2_{corner}_AbsActv": 1,
+        }
+    return values
+
+
+def starting(make_bench: Make, database: Database, **command: Any) -> Any:
+    """A controller at power on in a car that brakes at full pedal on a slippery road."""
+    bench = make_bench(Cdc("CDC", database), "CDC", inputs={"auto_hold_switch_state": 0.0})
+    report(bench, FAct=5_000, WhlSpd=92.0)
+    bench.repeat("BPS_Pedal", **pedal(60.0))
+    bench.repeat("IMU_Data", IMU_Ax=-3.0, IMU_AxQf="Valid")
+    if command:
+        bench.repeat("CDC2_EmbCmd", **command)
+    return bench
+
+
+def first_valid_ms(bench: Any) -> tuple[int, list[float]]:
+    for elapsed_ms in bench.each_ms(200):
+        if bench.frames("CDC_EmbCmd") and bench.last("CDC_EmbCmd")["CDC_FL_ReqVld"] == "Valid":
+            return elapsed_ms, forces(bench)
+    raise AssertionError("never commanded")
+
+
+def test_a_controller_that_starts_while_the_secondary_brakes_goes_on_from_its_forces(
+    make_bench: Make, database: Database
+) -> None:
+    bench = starting(make_bench, database, **secondary(5_000))
+    elapsed_ms, forces_n = first_valid_ms(bench)
+    assert elapsed_ms <= 50
+    assert all(4_000 < force_n < 6_000 for force_n in forces_n)
+
+
+def test_a_secondary_that_stands_by_is_no_reason_to_wait(
+    make_bench: Make, database: Database
+) -> None:
+    bench = starting(make_bench, database, **secondary(5_000, valid=0))
+    elapsed_ms, forces_n = first_valid_ms(bench)
+    assert elapsed_ms <= 50
+    assert min(forces_n) > 6_000  # what the pedal asks; slip control begins anew
+
+
+def test_without_a_secondary_it_commands_after_100_ms(make_bench: Make, database: Database) -> None:
+    elapsed_ms, _ = first_valid_ms(starting(make_bench, database))
+    assert elapsed_ms == 100
+
+
+def test_a_secondary_that_commands_is_waited_for_no_longer_than_100_ms(
+    make_bench: Make, database: Database
+) -> None:
+    """One actuator is missing: it is never known how fast that wheel turns."""
+    bench = starting(make_bench, database, **secondary(5_000))
+    bench.stop("EMB_RL_St1")
+    elapsed_ms, _ = first_valid_ms(bench)
+    assert elapsed_ms == 100

@@ -34,6 +34,14 @@ def test_next_state_follows_the_table_and_stays_for_what_is_ignored() -> None:
         assert next_state(state, event) is TRANSITIONS.get((state, event), state)
 
 
+def test_an_impaired_bus_is_reported_after_everything_else() -> None:
+    none, one = (False,) * 4, (True, False, False, False)
+    assert degradation(none, pedal_degraded=False, lane=0) is Degradation.BUS_A
+    assert degradation(none, pedal_degraded=False, lane=1) is Degradation.BUS_B
+    assert degradation(none, pedal_degraded=True, lane=0) is Degradation.PEDAL_DEGRADED
+    assert degradation(one, pedal_degraded=True, lane=0) is Degradation.ONE_FRONT
+
+
 def test_rolling_never_opens_a_brake_that_holds() -> None:
     for state in (HoldState.BLEND_IN, HoldState.HOLDING):
         assert next_state(state, HoldEvent.MOVING) is state

@@ -172,7 +172,12 @@ def repeated(talk: Talk) -> bytes:
 
 def out_of_sequence(talk: Talk) -> bytes:
     assert talk.message.e2e is not None
-    ahead = (talk.sender.counter + 3) % 256
+    # Relative to what the receiver saw last: two in a row must not look like a sequence.
+    checker = talk.reception._checker
+    assert checker is not None
+    ahead = (max(checker.counter, talk.sender.counter) + 4) % 256
+    if (ahead - checker.counter) % 256 <= 3:
+        ahead = (checker.counter + 4) % 256
     jump = Profile05Sender(talk.message.e2e.data_id, talk.message.length, counter=ahead)
     return jump.protect(talk.payload(99.0))
 

@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcore.ecu.emb.command import force_target_n, gradient_n_per_s
-from simcore.ecu.emb.communication import BUS_A, BUS_B, BUS_NONE, Command
+from simcore.ecu.emb.communication import BUS_A, BUS_NONE, Command
 from simcore.ecu.emb.parameters import FRONT_EMB
 from simcore.network import Database
 from simcore.units import ms
 
 Make = Callable[..., Any]
+PRIMARY, SECONDARY = "CDC_EmbCmd", "CDC2_EmbCmd"
 
 FORCE_CTRL, HOLD_LAST, PEDAL_DIRECT, RAMP_OUT = 2, 9, 8, 10
 
@@ -58,13 +59,19 @@ def driving(
     return bench
 
 
-def steps(bench: Any, count: int) -> list[tuple[int, int, float]]:
-    """(echo, bus, set point) of each of the next milliseconds."""
+def steps(bench: Any, count: int) -> list[tuple[int, str, float]]:
+    """(echo, message obeyed, set point) of each of the next milliseconds."""
     found = []
     for _ in bench.each_ms(count):
-        selection = bench.node.selection
-        found.append((selection.echo, selection.bus, bench.node.application.force_ref_n))
+        echo = bench.node.selection.echo
+        found.append((echo, obeyed(bench), bench.node.application.force_ref_n))
     return found
+
+
+def obeyed(bench: Any) -> str:
+    """Name of the command message that is obeyed; "" for none."""
+    reception = bench.node.selection.obeyed
+    return "" if reception is None else reception.message.name
 
 
 def echoes(bench: Any, count: int) -> list[tuple[int, int]]:
@@ -89,7 +96,7 @@ def test_the_primary_lane_counts_for_15_ms_then_the_secondary_one(make_emb: Make
     bench.run_to(ms(400))
     bench.stop("CDC_EmbCmd")
     found = steps(bench, 40)
-    assert [bus for _, bus, _ in found] == [BUS_A] * 15 + [BUS_B] * 25
+    assert [name for _, name, _ in found] == [PRIMARY] * 15 + [SECONDARY] * 25
     assert found[14][2] == 10_000
     assert found[15][2] == 9_000
     assert found[-1][2] == 7_000
@@ -99,11 +106,11 @@ def test_the_primary_lane_counts_again_as_soon_as_it_is_valid(make_emb: Make) ->
     bench = driving(make_emb)
     bench.repeat("CDC2_EmbCmd", **command(7_000, lane="CDC2"))
     bench.run_for(ms(300))
-    assert bench.node.selection.bus == BUS_B
+    assert obeyed(bench) == SECONDARY
     bench.repeat("CDC_EmbCmd", **command(9_000))
-    found = [bus for _, bus, _ in steps(bench, 30)]
+    found = [name for _, name, _ in steps(bench, 30)]
     # Frames 0, 5, 10 and 15 ms: an invalid stream needs four good checks.
-    assert found == [BUS_B] * 14 + [BUS_A] * 16
+    assert found == [SECONDARY] * 14 + [PRIMARY] * 16
 
 
 def test_for_100_ms_the_last_command_stays(make_emb: Make) -> None:
@@ -111,7 +118,7 @@ def test_for_100_ms_the_last_command_stays(make_emb: Make) -> None:
     found = steps(bench, 99)
     assert [echo for echo, _, _ in found] == [FORCE_CTRL] * 15 + [HOLD_LAST] * 84
     assert {force_n for _, _, force_n in found} == {10_000.0}
-    assert [bus for _, bus, _ in found] == [BUS_A] * 15 + [BUS_NONE] * 84
+    assert [name for _, name, _ in found] == [PRIMARY] * 15 + [""] * 84
 
 
 def test_braking_above_5_kmh_the_last_force_is_held_for_200_ms_more(make_emb: Make) -> None:
@@ -172,7 +179,7 @@ def test_a_lane_that_is_not_valid_gives_way_to_the_other_at_once(make_emb: Make)
     bench.run_to(ms(402))
     bench.repeat("CDC_EmbCmd", **command(30_000, ReqVld=0))
     found = steps(bench, 10)
-    assert [bus for _, bus, _ in found] == [BUS_A] * 2 + [BUS_B] * 8
+    assert [name for _, name, _ in found] == [PRIMARY] * 2 + [SECONDARY] * 8
     assert found[-1][2] == 5_000
 
 

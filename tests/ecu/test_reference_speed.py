@@ -79,3 +79,21 @@ def test_waking_in_a_moving_vehicle_calibrates_nothing() -> None:
     estimate.step((27.0,) * 4, VALID, 0.0, braking=False)
     assert estimate.speed_mps == 27.0
     assert estimate.offset_mps2 == 0.0
+
+
+def test_an_estimate_in_place_of_the_accelerometer_is_free_of_its_offset() -> None:
+    """1 s at -4 m/s2 with all wheels locked, after an offset of 1 m/s2 has been learnt."""
+    estimate = ReferenceSpeed()
+    for _ in range(2000):
+        estimate.step((25.0,) * 4, VALID, 1.0, braking=False)
+    assert estimate.offset_mps2 == pytest.approx(1.0, abs=0.01)
+    for _ in range(200):
+        estimate.step((0.0,) * 4, VALID, -4.0, braking=True, measured=False)
+    assert estimate.speed_mps == pytest.approx(21.0, abs=0.1)
+
+
+def test_an_estimate_teaches_no_offset() -> None:
+    estimate = ReferenceSpeed()
+    for _ in range(400):
+        estimate.step((25.0,) * 4, VALID, -3.0, braking=False, measured=False)
+    assert (estimate.offset_mps2, estimate.speed_mps) == (0.0, 25.0)

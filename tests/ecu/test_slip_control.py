@@ -150,3 +150,20 @@ def test_a_copy_and_a_pickle_go_on_the_same() -> None:
     expected = drive(controller, (21.0, 25.0, 24.0, 25.0), 20)
     for twin in twins:
         assert drive(twin, (21.0, 25.0, 24.0, 25.0), 20) == expected
+
+
+def test_a_controller_that_resumes_goes_on_from_the_forces_it_is_given() -> None:
+    controller = SlipController()
+    held_n = [6e3, 6e3, 3e3, 3e3]
+    controller.resume(25.0, (23.0,) * 4, held_n, (True,) * 4)
+    assert controller.reference_speed_mps == 25.0
+    first = controller.step(DEMAND_N, (23.0,) * 4, -3.0, VALID, held_n)
+    for force_n, before_n in zip(first, held_n, strict=True):
+        assert 0.9 * before_n < force_n < 1.1 * before_n
+    assert controller.active == [True] * 4
+
+
+def test_a_wheel_that_was_not_held_back_gets_its_demand_when_a_controller_resumes() -> None:
+    controller = SlipController()
+    controller.resume(25.0, (25.0,) * 4, DEMAND_N, (False,) * 4)
+    assert controller.step(DEMAND_N, (25.0,) * 4, -3.0, VALID, DEMAND_N) == list(DEMAND_N)

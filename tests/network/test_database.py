@@ -329,3 +329,17 @@ def test_one_name_on_two_pages_is_refused() -> None:
     )
     with pytest.raises(InputError, match=r"^mux\.dbc:2: message Mux, two signals of the same name"):
         Database.from_text(text, name="mux.dbc")
+
+
+def test_redundant_messages_and_nodes_come_from_the_file() -> None:
+    database = Database.reference()
+    assert database.message("CDC_EmbCmd").is_redundant
+    assert not database.message("IMU_Data").is_redundant
+    assert "GW" in database.redundant_nodes
+    assert "IMU" not in database.redundant_nodes
+
+
+def test_without_the_attributes_nothing_is_redundant() -> None:
+    database = Database.from_text(PROTECTED, name="single.dbc")
+    assert not any(message.is_redundant for message in database.messages)
+    assert database.redundant_nodes == frozenset()

@@ -581,3 +581,38 @@ def test_the_readme_states_the_load_and_every_start_offset_of_the_file() -> None
             for name in names.split(", "):
                 stated[name] = (int(cycle_ms), int(offset_ms))
     assert stated == {m.name: cycle_and_offset_ms(m) for m in messages(cyclic=True)}
+
+
+# --- two buses ------------------------------------------------------------------------------------
+
+
+def redundant() -> list[Message]:
+    return [m for m in DB.messages if attribute(m, "RedundantBus") == "Yes"]
+
+
+def test_what_braking_needs_is_sent_on_both_buses_and_nothing_else() -> None:
+    assert [message.name for message in redundant()] == [
+        "CDC_EmbCmd",
+        "CDC2_EmbCmd",
+        *(f"{emb}_St1" for emb in EMBS),
+        "BPS_Pedal",
+        "CDC_VehDyn",
+        "CDC_BrkSt",
+        "CDC_Hmi",
+    ]
+    for message in DB.messages:
+        assert ("Sent on both buses." in message.comment) is (message in redundant())
+
+
+def test_every_sender_of_a_redundant_message_and_its_brake_receivers_are_on_both_buses() -> None:
+    nodes = {node.name for node in DB.nodes if attribute(node, "RedundantNode") == "Yes"}
+    assert nodes == {"CDC", "CDC2", *EMBS, "BPS", "GW"}
+    assert {sender for message in redundant() for sender in message.senders} <= nodes
+
+
+def test_the_readme_states_the_load_of_the_second_bus() -> None:
+    load_ratio = sum(
+        wire_time_us(message.length) / (1000 * cycle_and_offset_ms(message)[0])
+        for message in redundant()
+    )
+    assert f"`CHASSIS_B`: {100 * load_ratio:.1f} % load" in README.read_text(encoding="ascii")

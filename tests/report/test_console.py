@@ -11,7 +11,8 @@ from rich.console import Console
 
 from simcore.report import print_console, run_digest
 from simcore.report.console import DETAIL_LIMIT
-from simcore.rig.result import Finding, ScenarioResult
+from simcore.rig.result import FaultRecord, Finding, ScenarioResult
+from simcore.units import ms
 
 Make = Callable[..., Any]
 
@@ -104,3 +105,13 @@ def test_standard_output_is_the_default(
 ) -> None:
     print_console([make_result()])
     assert capsys.readouterr().out.rstrip().endswith(make_result().digest)
+
+
+def test_faults_are_listed_with_their_times(make_result: Make) -> None:
+    faults = (
+        FaultRecord(sentence="CHASSIS_A shorted", where="CHASSIS_A", start_ns=ms(5), stop_ns=ms(9)),
+        FaultRecord(sentence="PDM silent", where="PDM", start_ns=ms(7), stop_ns=None),
+    )
+    text = printed([make_result("broken", faults=faults)])
+    assert "FAULT  5 ms to 9 ms  CHASSIS_A shorted" in text
+    assert "FAULT  7 ms to the end  PDM silent" in text

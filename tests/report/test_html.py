@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 from simcore.errors import InputError
 from simcore.report import write_html
 from simcore.report.html import MATRIX_LIMIT, OPEN_LIMIT, html_page
-from simcore.rig.result import Event, Finding, ScenarioResult
+from simcore.rig.result import Event, FaultRecord, Finding, ScenarioResult
+from simcore.units import ms
 
 Make = Callable[..., Any]
 
@@ -236,3 +238,42 @@ def test_undecodable_characters_do_not_stop_the_report(make_result: Make, tmp_pa
 def test_a_page_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="writing the HTML report: expected a path"):
         write_html(tmp_path, [], requirement_texts={}, version="1")
+
+
+def test_bounds_have_columns_only_where_there_are_any(make_stop: Make) -> None:
+    plain = make_stop()
+    first, second, *others = plain.messages
+    bounded = replace(
+        plain,
+        messages=(
+            replace(first, latency_bound_ns=2 * first.latency_max_ns),
+            replace(second, latency_bound_ns=second.latency_max_ns - 1),
+            *others,
+        ),
+    )
+    assert '<th class="num">bound</th>' not in page_of([plain])
+    source = page_of([bounded])
+    assert '<th colspan="5" scope="colgroup">Latency, request to end, ms</th>' in source
+    # the last cell before the load
+    shares = re.findall(
+        r'<td class="num( over)?" data-sort="[\d.]*">(\S+)</td>\s*<td class="num edge" data', source
+    )[: len(plain.messages)]
+    assert shares[0] == ("", "50.0")
+    assert shares[1] == (" over", "100.0")
+    assert shares[2:] == [("", "-")] * len(others)
+    heads = re.search(r"<tr><th>Bus</th>.*?</tr>", source)
+    row = re.search(rf"<td>{first.name}</td>.*?</tr>", source, re.DOTALL)
+    assert heads is not None
+    assert row is not None
+    assert len(re.findall("<th", heads[0])) - 2 == len(re.findall("<td", row[0]))
+    Page(source)
+
+
+def test_faults_are_listed_with_their_times(make_result: Make) -> None:
+    faults = (
+        FaultRecord(sentence="CHASSIS_A shorted", where="CHASSIS_A", start_ns=ms(5), stop_ns=ms(9)),
+        FaultRecord(sentence="PDM silent", where="PDM", start_ns=ms(7), stop_ns=None),
+    )
+    text = Page(page_of([make_result("broken", faults=faults)])).squeezed
+    assert "CHASSIS_A shorted CHASSIS_A 5.000 9.000" in text
+    assert "PDM silent PDM 7.000 end" in text

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from simcore.bus import ErrorState, StateChange
 from simcore.report import write_html
+from simcore.rig import Rig
 from simcore.rig.result import Event, ScenarioResult
+from simcore.rig.wire_statistics import controller_statistics
+from simcore.units import ms
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")
@@ -197,3 +202,31 @@ def test_user_text_in_plots_is_text(
     assert tab.complaints == []
     shown = tab.page.locator("#plot-0 .textpoint").first.text_content()
     assert shown.replace("\u00a0", " ").strip() == f"</script>: {nasty}"
+
+
+@pytest.mark.parametrize("width_px", [1400, 800])
+def test_the_lanes_of_a_bus_fit_the_page_and_take_its_colours(
+    tab: Tab, report: Callable[..., Path], make_stop: Make, width_px: int
+) -> None:
+    changes = tuple(
+        StateChange(ms(at_ms), "CHASSIS_A", "EMB_FL", before, after, 256, 0)
+        for at_ms, before, after in (
+            (1000, ErrorState.ACTIVE, ErrorState.BUS_OFF),
+            (1105, ErrorState.BUS_OFF, ErrorState.ACTIVE),
+        )
+    )
+    rows = controller_statistics(Rig())
+    rows = tuple(
+        replace(row, worst_state=ErrorState.BUS_OFF) if row.node == "EMB_FL" else row
+        for row in rows
+    )
+    tab.page.set_viewport_size({"width": width_px, "height": 900})
+    tab.open(report([replace(make_stop(), state_changes=changes, controllers=rows)]))
+    chart = tab.page.locator("svg.wire").first
+    assert chart.get_by_text("bus-off", exact=True).count() == 2  # in the lane and in the legend
+    bar = chart.locator("rect.s3").last
+    light = bar.evaluate("bar => getComputedStyle(bar).fill")
+    tab.page.emulate_media(color_scheme="dark")
+    assert bar.evaluate("bar => getComputedStyle(bar).fill") not in ("", light)
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= width_px
+    assert tab.complaints == []

@@ -18,9 +18,15 @@ from simcore.units import ms, s
 
 
 def judged(rig: Rig) -> dict[str, Check]:
+    """The check of each requirement; of those that are judged per bus the first that failed."""
     checks = judge(rig, bus_statistics(rig))
-    assert len({check.requirement for check in checks}) == len(checks)
-    return {check.requirement: check for check in checks}
+    per_bus = [check for check in checks if check.requirement == "COM-LOAD"]
+    assert len({check.requirement for check in checks}) == len(checks) - max(0, len(per_bus) - 1)
+    found: dict[str, Check] = {}
+    for check in checks:
+        if check.requirement not in found or found[check.requirement].passed:
+            found[check.requirement] = check
+    return found
 
 
 def failing(rig: Rig) -> set[str]:
@@ -269,7 +275,7 @@ def test_a_message_missing_for_two_cycles_fails_com_001(rolling: Rig) -> None:
     late = judged(rolling)["COM-001"]
     assert check.passed
     assert not late.passed
-    assert late.text.endswith("; missing: EMB_FL_St2")
+    assert late.text.endswith("; missing: EMB_FL_St2 on CHASSIS_A")
 
 
 def test_what_a_fault_silenced_on_purpose_is_not_missing(rolling: Rig) -> None:
@@ -290,7 +296,9 @@ def test_a_node_that_crashed_is_missing(rolling: Rig) -> None:
     rolling.run_for(ms(200))
     check = judged(rolling)["COM-001"]
     assert not check.passed
-    assert "missing: EMB_FL_St1, EMB_FL_St2" in check.text
+    assert check.text.endswith(
+        "; missing: EMB_FL_St1 on CHASSIS_A, EMB_FL_St1 on CHASSIS_B, EMB_FL_St2 on CHASSIS_A"
+    )
 
 
 def test_frames_of_an_impostor_are_not_the_senders_cycle(rolling: Rig) -> None:
@@ -333,7 +341,7 @@ def test_a_flooding_node_fails_the_bus_load(rolling: Rig) -> None:
     rolling.run_for(ms(300))
     check = judged(rolling)["COM-LOAD"]
     assert not check.passed
-    (bus,) = bus_statistics(rolling)
+    bus, _ = bus_statistics(rolling)
     assert check.measured == f"{100 * bus.peak_load_ratio:.1f} %"
     assert bus.peak_load_ratio > 0.5
     assert check.text == "CHASSIS_A: highest load of any 100 ms"
@@ -345,7 +353,7 @@ def test_a_short_flood_fails_it_though_the_mean_is_low(rolling: Rig) -> None:
     rolling.run_for(ms(120))
     rolling.inject(EcuSilent(node="TST"))
     rolling.run_for(ms(300))
-    (bus,) = bus_statistics(rolling)
+    bus, _ = bus_statistics(rolling)
     assert bus.load_ratio < 0.5 < bus.peak_load_ratio
     assert "COM-LOAD" in failing(rolling)
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcore.bus import Frame
+from simcore.faults import EcuSilent
 from simcore.rig import Rig
 from simcore.rig.outcome import (
     LOAD_WINDOW_NS,
@@ -83,14 +84,16 @@ def test_a_run_shorter_than_a_window_has_no_load_series() -> None:
 
 def test_bus_statistics_add_up(warm_rolling: Rig) -> None:
     rig = warm_rolling.fork()
-    (bus,) = bus_statistics(rig)
-    assert (bus.channel, bus.nominal_bps, bus.data_bps) == ("CHASSIS_A", 500_000, 2_000_000)
-    assert bus.frame_count == len(rig.recorder.frames)
-    assert bus.load_window_ns == LOAD_WINDOW_NS == ms(100)
-    assert len(bus.load_series_ratio) == rig.now_ns // ms(100)
-    assert max(bus.load_series_ratio) <= bus.peak_load_ratio < 0.5
-    assert bus.load_ratio == pytest.approx(sum(bus.load_series_ratio) / 4, abs=0.01)
-    assert 0.2 < bus.load_ratio < 0.5
+    buses = bus_statistics(rig)
+    assert [bus.channel for bus in buses] == ["CHASSIS_A", "CHASSIS_B"]
+    assert sum(bus.frame_count for bus in buses) == len(rig.recorder.frames)
+    for bus in buses:
+        assert (bus.nominal_bps, bus.data_bps) == (500_000, 2_000_000)
+        assert bus.load_window_ns == LOAD_WINDOW_NS == ms(100)
+        assert len(bus.load_series_ratio) == rig.now_ns // ms(100)
+        assert max(bus.load_series_ratio) <= bus.peak_load_ratio < 0.5
+        assert bus.load_ratio == pytest.approx(sum(bus.load_series_ratio) / 4, abs=0.01)
+        assert 0.2 < bus.load_ratio < 0.5
 
 
 # -- messages ------------------------------------------------------------------------------------
@@ -98,12 +101,13 @@ def test_bus_statistics_add_up(warm_rolling: Rig) -> None:
 
 def test_message_statistics_are_those_of_the_records(warm_rolling: Rig) -> None:
     rig = warm_rolling.fork()
-    rows = {(row.name, row.sender): row for row in message_statistics(rig)}
-    for (name, sender), row in rows.items():
+    rows = {(row.channel, row.name, row.sender): row for row in message_statistics(rig)}
+    for (channel, name, sender), row in rows.items():
         records = [
             record
             for record in rig.recorder.frames
-            if record.frame.arbitration_id == row.arbitration_id and record.sender == sender
+            if record.frame.arbitration_id == row.arbitration_id
+            and (record.channel, record.sender) == (channel, sender)
         ]
         cycles = [b.sof_ns - a.sof_ns for a, b in pairwise(records)]
         latencies = [record.eof_ns - record.request_ns for record in records]
@@ -117,9 +121,9 @@ def test_message_statistics_are_those_of_the_records(warm_rolling: Rig) -> None:
             assert (row.cycle_min_ns, row.cycle_mean_ns, row.cycle_max_ns) == (None,) * 3
         message = rig.database.message(name)
         assert row.cycle_nominal_ns == message.cycle_time_ns
-    assert sum(row.load_ratio for row in rows.values()) == pytest.approx(
-        rig.buses[0].load_ratio, rel=0.01
-    )
+    for bus in rig.buses:
+        load_ratio = sum(row.load_ratio for row in rows.values() if row.channel == bus.name)
+        assert load_ratio == pytest.approx(bus.load_ratio, rel=0.01)
 
 
 def test_an_unknown_identifier_is_named_by_its_number(standing: Rig) -> None:
@@ -132,9 +136,11 @@ def test_an_unknown_identifier_is_named_by_its_number(standing: Rig) -> None:
 def test_the_pause_of_a_reset_is_no_cycle(standing: Rig) -> None:
     standing.reset("BPS")
     standing.run_for(ms(100))
-    (row,) = [row for row in message_statistics(standing) if row.sender == "BPS"]
-    assert row.cycle_max_ns is not None and row.cycle_min_ns is not None
-    assert ms(4.5) < row.cycle_min_ns <= row.cycle_max_ns < ms(5.5)
+    rows = [row for row in message_statistics(standing) if row.sender == "BPS"]
+    assert [row.channel for row in rows] == ["CHASSIS_A", "CHASSIS_B"]
+    for row in rows:
+        assert row.cycle_max_ns is not None and row.cycle_min_ns is not None
+        assert ms(4.5) < row.cycle_min_ns <= row.cycle_max_ns < ms(5.5)
 
 
 # -- trace ---------------------------------------------------------------------------------------
@@ -189,3 +195,15 @@ def test_commands_are_held_from_the_first_instant_after_their_frame(warm_rolling
         expected.append(held)
     assert trace.columns["force_command_n.FL"].tolist() == expected
     assert max(expected) > 5_000
+
+
+def test_a_command_of_the_secondary_counts_while_it_commands(warm_rolling: Rig) -> None:
+    rig = warm_rolling.fork()
+    rig.inject(EcuSilent(node="CDC"))
+    rig.press_pedal(60, ramp_ns=0)
+    rig.run_for(ms(100))
+    trace = trace_of(rig)
+    assert trace is not None
+    asked_n = rig.signal("CDC2_EmbCmd", "CDC2_FL_FReq")
+    assert asked_n is not None and asked_n > 5_000
+    assert trace.columns["force_command_n.FL"][-1] == asked_n

@@ -198,7 +198,7 @@ def test_the_restbus_is_given_for_nodes_it_plays_only(standing: Rig) -> None:
     assert isinstance(standing.restbus("VCU"), RestbusNode)
     with pytest.raises(
         UsageError,
-        match=r"^restbus CDC: expected a node played by the restbus \(CDC2, .*TST\), got a Cdc$",
+        match=r"^restbus CDC: expected a node played by the restbus \(EPS, .*TST\), got a Cdc$",
     ):
         standing.restbus("CDC")
 
@@ -227,7 +227,7 @@ def test_wait_for_gives_up_at_the_timeout(standing: Rig) -> None:
     accept = lambda values: bool(seen.append(values["CDC_DegrLvl"]))  # noqa: E731
     assert not standing.wait_for("CDC_BrkSt", accept, timeout=ms(100))
     assert standing.now_ns == ms(400)
-    assert seen == [0] * 10
+    assert seen == [0] * 20  # every 10 ms, on both buses
 
 
 def test_elapsed_time_is_in_milliseconds(standing: Rig) -> None:
@@ -278,6 +278,7 @@ PARK = {
 def parked(standing: Rig) -> Rig:
     """All four brakes parked by the secondary lane."""
     standing.inject(EcuSilent(node="CDC"))
+    standing.replace("CDC2", RestbusNode("CDC2", standing.database))
     standing.restbus("CDC2").set("CDC2_EmbCmd", **PARK)
     standing.run_for(ms(600))
     assert standing.signal("EMB_FL_St1", "EMB_FL_State") == 5
@@ -312,16 +313,19 @@ def test_a_reset_ends_the_silence_and_starts_the_node_anew(rolling: Rig) -> None
     assert rolling.signal("CDC_BrkSt", "CDC_DegrLvl") == 0
 
 
-def test_a_frame_on_the_wire_is_finished_when_its_sender_falls_silent(standing: Rig) -> None:
+def test_a_frame_on_the_wire_is_cut_when_its_sender_falls_silent(standing: Rig) -> None:
     standing.run_until(
         lambda: any(bus.armed and bus._current is not None for bus in standing.buses),
         timeout=ms(10),
     )
     current = standing.buses[0]._current
     assert current is not None
+    standing.run_for(20_000)
     standing.inject(EcuSilent(node=current.sender))
     standing.run_for(ms(1))
-    assert current in standing.recorder.frames
+    assert current not in standing.recorder.frames
+    # It was sending the same frame on both buses.
+    assert {frame.sof_ns for frame in standing.recorder.error_frames} == {current.sof_ns}
 
 
 # -- checks --------------------------------------------------------------------------------------

@@ -367,7 +367,7 @@ def test_a_defect_of_simcore_is_internal(tmp_path: Path) -> None:
     item = made(tmp_path, "rig.run_for(ms(5))")
 
     def break_it(rig: Rig) -> None:
-        rig.plant = None  # type: ignore[assignment]
+        rig._loop._plant = None  # type: ignore[assignment]
 
     result = run_scenario(item, on_rig=break_it)
     assert result.verdict is Verdict.ERROR

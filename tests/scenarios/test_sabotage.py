@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from simcore.bus import Frame
-from simcore.ecu import Cdc, Emb, Port
+from simcore.ecu import Cdc, Cdc2, Emb, Port, RestbusNode
 from simcore.ecu.cdc import CdcParameters, application
 from simcore.ecu.cdc.actuators import Actuators
 from simcore.ecu.cdc.hold import StandstillHold
 from simcore.ecu.cdc.slip_control import SlipController
+from simcore.ecu.cdc2 import Cdc2Parameters
 from simcore.network import Database
 from simcore.resources import scenario_path
 from simcore.rig import Rig, Scenario, ScenarioResult, Verdict, load_scenarios, run_scenario
@@ -25,7 +26,7 @@ EMBS = ("EMB_FL", "EMB_FR", "EMB_RL", "EMB_RR")
 
 
 def shipped(name: str) -> Scenario:
-    files = {"silent_in_full_stop": "silent_actuator"}
+    files = {"silent_in_full_stop": "silent_actuator", "cdc_back": "cdc_lost"}
     function = name.partition("[")[0]
     path = scenario_path(f"{files.get(function, function)}.py")
     return next(item for item in load_scenarios(path) if item.name == name)
@@ -48,7 +49,9 @@ def failed_texts(result: ScenarioResult, requirement: str) -> list[str]:
     ]
 
 
-def run_with(scenario: str, name: str, node_type: type[Emb] | type[Cdc]) -> ScenarioResult:
+def run_with(
+    scenario: str, name: str, node_type: type[Emb] | type[Cdc] | type[Cdc2]
+) -> ScenarioResult:
     """Run a scenario with another module in the place of one node."""
     return run_scenario(
         shipped(scenario), on_rig=lambda rig: rig.replace(name, node_type(name, rig.database))
@@ -72,6 +75,9 @@ class DeafEmb(Emb):
     """Hears nothing: no command, and no pedal to fall back on (COM-004)."""
 
     def receive(self, frame: Frame, now_ns: int) -> None:
+        pass
+
+    def receive_on(self, channel: str, frame: Frame, now_ns: int) -> None:
         pass
 
 
@@ -291,6 +297,145 @@ def test_a_brake_that_drags_while_cruising_is_unrequested_force() -> None:
 
     result = run_scenario(shipped("cruise"), on_rig=sabotage)
     assert failed(result) == {"BRK-003"}
+
+
+# -- secondary controller ------------------------------------------------------------------------
+
+
+def test_a_secondary_that_never_takes_over_fails_deg_002() -> None:
+    def sabotage(rig: Rig) -> None:
+        rig.replace("CDC2", RestbusNode("CDC2", rig.database))
+
+    result = run_scenario(shipped("cdc_lost[moment=braking]"), on_rig=sabotage)
+    assert "DEG-002" in failed(result)
+    assert failed_texts(result, "DEG-002") == [
+        "third missed frame to the first valid command of CDC2 on a bus"
+    ]
+
+
+def test_a_secondary_that_takes_over_two_commands_late_fails_deg_002() -> None:
+    class Sleepy(Cdc2):
+        late = 2
+
+        def _pack_command(self, now_ns: int) -> bytes:
+            if self.application.control is not None and self.late:
+                self.late -= 1
+                return self._standby
+            return super()._pack_command(now_ns)
+
+    result = run_with("cdc_lost[moment=cruising]", "CDC2", Sleepy)
+    assert failed(result) == {"DEG-002"}
+    assert failed_texts(result, "DEG-002") == [
+        "third missed frame to the first valid command of CDC2 on a bus"
+    ]
+
+
+def test_a_secondary_that_brakes_harder_than_asked_fails_deg_002() -> None:
+    class Panicking(Cdc2):
+        def _pack_command(self, now_ns: int) -> bytes:
+            control = self.application.control
+            if control is not None:
+                control.force_request_n = [1.3 * force_n for force_n in control.force_request_n]
+            return super()._pack_command(now_ns)
+
+    result = run_with("cdc_lost[moment=braking]", "CDC2", Panicking)
+    # BRK-001, too: slip control cannot keep what it does not command.
+    assert failed(result) == {"DEG-002", "BRK-001"}
+    assert failed_texts(result, "DEG-002") == [
+        "largest clamp force beyond demand and tolerance since the loss"
+    ]
+
+
+def test_a_secondary_that_never_hands_back_fails_deg_002() -> None:
+    def sabotage(rig: Rig) -> None:
+        forever = Cdc2Parameters(hand_back_cycles=1_000_000)
+        rig.replace("CDC2", Cdc2("CDC2", rig.database, forever))
+
+    result = run_scenario(shipped("cdc_back[mu=1.05]"), on_rig=sabotage)
+    assert failed(result) == {"DEG-002"}
+    assert failed_texts(result, "DEG-002") == ["power on of the CDC to CDC2 standing by again"]
+
+
+def test_a_primary_that_comes_back_as_if_nobody_had_braked_is_a_step_of_force(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(application.Application, "resume", lambda self, *_: None)
+    result = run_scenario(shipped("cdc_back[mu=0.3]"))
+    assert failed(result) == {"DEG-002"}
+    assert failed_texts(result, "DEG-002") == [
+        "largest deviation from the last force beyond 50 % while the CDC takes over again"
+    ]
+
+
+# -- two buses -----------------------------------------------------------------------------------
+
+
+class OneEared(Emb):
+    """Hears bus A only."""
+
+    def receive_on(self, channel: str, frame: Frame, now_ns: int) -> None:
+        pass
+
+
+class OneEaredCdc(Cdc):
+    """Hears bus A only."""
+
+    def receive_on(self, channel: str, frame: Frame, now_ns: int) -> None:
+        pass
+
+
+def one_eared(rig: Rig) -> None:
+    for name in EMBS:
+        rig.replace(name, OneEared(name, rig.database))
+
+
+FOLLOWS = {
+    "bus_a_shorted[fault=dominant]": "loss of bus A until all four report commands from bus B",
+    "babbling_node": "begin of the babbling until all four report commands from bus B",
+}
+
+
+@pytest.mark.parametrize("name", FOLLOWS)
+def test_actuators_that_do_not_listen_to_bus_b_fail_deg_003(name: str) -> None:
+    result = run_scenario(shipped(name), on_rig=one_eared)
+    assert failed(result) >= {"DEG-003"}
+    assert FOLLOWS[name] in failed_texts(result, "DEG-003")
+    if name == "babbling_node":  # bus A stays lost: nobody brakes
+        assert "BRK-001" in failed(result)
+
+
+def test_a_cut_off_actuator_that_does_not_listen_to_bus_b_fails_deg_003() -> None:
+    result = run_with("actuator_bus_off[corner=FL,fault=unplugged]", "EMB_FL", OneEared)
+    assert failed(result) >= {"DEG-003", "BRK-002"}
+
+
+def test_a_controller_that_does_not_listen_to_bus_b_takes_the_actuator_for_lost() -> None:
+    result = run_with("actuator_bus_off[corner=FL,fault=unplugged]", "CDC", OneEaredCdc)
+    assert failed(result) >= {"DEG-003"}
+    assert "the actuator is not reported lost: its status comes over bus B" in failed_texts(
+        result, "DEG-003"
+    )
+
+
+def test_a_lost_bus_without_a_warning_fails_deg_003() -> None:
+    class DarkCdc(Cdc):
+        def _pack_status(self, now_ns: int) -> bytes:
+            message = self.database.message("CDC_BrkSt")
+            values = message.codec.decode(super()._pack_status(now_ns))
+            return message.codec.encode({**values, "CDC_LampRed": 0})
+
+    result = run_with("babbling_node", "CDC", DarkCdc)
+    assert failed(result) == {"DEG-003"}
+    assert failed_texts(result, "DEG-003") == ["begin of the babbling to the warning on bus B"]
+
+
+def test_without_the_force_estimate_braking_on_bus_b_alone_is_weak(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Slip control without an accelerometer must have something in its place."""
+    monkeypatch.setattr(application.Application, "_estimated_mps2", lambda self, clamp_n: 0.0)
+    result = run_scenario(shipped("babbling_node"))
+    assert failed(result) == {"BRK-001"}
 
 
 # -- network -------------------------------------------------------------------------------------

@@ -13,6 +13,21 @@ SHIPPED = [item for path in sorted(FOLDER.glob("*.py")) for item in load_scenari
 
 def test_the_shipped_scenarios_are_these() -> None:
     assert [item.name for item in SHIPPED] == [
+        "actuator_bus_off[corner=FL,fault=bus-off]",
+        "actuator_bus_off[corner=FL,fault=open]",
+        "actuator_bus_off[corner=FL,fault=unplugged]",
+        "actuator_bus_off[corner=FL,fault=defective transmitter]",
+        "actuator_bus_off[corner=RR,fault=open]",
+        "babbling_node",
+        "bus_a_shorted[fault=recessive]",
+        "bus_a_shorted[fault=dominant]",
+        "bus_a_shorted[fault=open]",
+        "bus_a_shorted[fault=stuck transceiver]",
+        "cdc_lost[moment=braking]",
+        "cdc_lost[moment=cruising]",
+        "cdc_lost[moment=slip control]",
+        "cdc_back[mu=1.05]",
+        "cdc_back[mu=0.3]",
         "cruise",
         "low_friction_stop[mu=0.3]",
         "low_friction_stop[mu=0.8]",
@@ -31,6 +46,11 @@ def test_the_shipped_scenarios_are_these() -> None:
 
 def test_each_has_a_title_and_names_what_it_verifies() -> None:
     wanted = {
+        "actuator_bus_off": {"DEG-003", "BRK-001", "BRK-002", "COM-001"},
+        "babbling_node": {"DEG-003", "COM-001", "BRK-001"},
+        "bus_a_shorted": {"DEG-003", "COM-001", "BRK-001"},
+        "cdc_lost": {"DEG-002", "BRK-001"},
+        "cdc_back": {"DEG-002", "BRK-006"},
         "cruise": {"BRK-003", "COM-001", "SAF-001"},
         "low_friction_stop": {"BRK-006"},
         "panic_stop": {"BRK-001", "BRK-002", "BRK-004", "BRK-005"},

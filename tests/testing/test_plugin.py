@@ -318,7 +318,7 @@ def test_a_broken_invariant_fails_a_test_that_asserts_nothing(run: Run) -> None:
         def test_quiet(rig):
             rig.plant.calipers[0].place_at(2000.0)
             rig.plant.calipers[0].park_locked = True
-            rig._emb_outputs[0]["park_lock_state"] = 1.0
+            rig._hosts["EMB_FL"].outputs["park_lock_state"] = 1.0
             rig.run_for(ms(300))
         """
     )

@@ -2,12 +2,13 @@
 
 Requests are arbitrated, distributed over the brakes that can be counted on, and reduced by slip
 control; in parallel the actuators are watched. Reads receptions, leaves its results in attributes
-that the node packs into messages.
+that the node packs into messages. Without an accelerometer (its bus is lost) slip control goes by
+the deceleration that the delivered forces amount to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from simcore.ecu.cdc.actuators import Actuators
 from simcore.ecu.cdc.arbitration import AssistanceInput, PedalInput, arbitrate
@@ -16,17 +17,19 @@ from simcore.ecu.cdc.communication import (
     accelerator_reader,
     imu_reader,
 )
-from simcore.ecu.cdc.distribution import distribute
+from simcore.ecu.cdc.distribution import distribute, tyre_force_per_clamp_ratio
 from simcore.ecu.cdc.hold import StandstillHold
 from simcore.ecu.cdc.parameters import CdcParameters
+from simcore.ecu.cdc.reference_speed import STEADY_SLIP_RATIO
 from simcore.ecu.cdc.slip_control import SlipController
 from simcore.ecu.cdc.states import Degradation, RequestSource, degradation
-from simcore.ecu.runtime import Reception
+from simcore.ecu.runtime import NO_LANE, LaneWatch, Reception
 from simcore.ecu.seam import Port
 from simcore.network import Database
-from simcore.units import NS_PER_S
+from simcore.units import KMH_PER_MPS, NS_PER_S
 
 _NOTHING = [0.0, 0.0, 0.0, 0.0]
+_TYRE_PER_CLAMP = tuple(tyre_force_per_clamp_ratio(corner) for corner in range(4))
 
 
 class Application:
@@ -39,6 +42,7 @@ class Application:
         "_healthy_demand_n",
         "_imu",
         "_imu_data",
+        "_lanes",
         "_p",
         "_port",
         "_read_accelerator",
@@ -54,6 +58,7 @@ class Application:
         "force_max_n",
         "force_request_n",
         "hold",
+        "may_command",
         "pedal",
         "slip",
         "source",
@@ -69,11 +74,13 @@ class Application:
         *,
         period_ns: int,
         now_ns: int,
+        lanes: LaneWatch | None = None,
     ) -> None:
         p = self._p = parameters
         period_s = period_ns / NS_PER_S
         self._port = port
         self._started_ns = now_ns
+        self._lanes = lanes
         self._imu = receptions["IMU_Data"]
         self._accelerator = receptions["VCU_Torque"]
         self._read_imu = imu_reader(database)
@@ -94,6 +101,8 @@ class Application:
         self.decel_mps2 = 0.0
         self.source = RequestSource.NONE
         self.emergency = False
+        self.may_command = True
+        """False while it is not known yet where to go on."""
         self.force_request_n: list[float] = list(_NOTHING)
         self.degradation = Degradation.FULL
         self.standstill = False
@@ -124,15 +133,55 @@ class Application:
         # Redistribution makes the rear forces unequal on purpose: select-low would undo it.
         self.slip.rear_select_low = not any(lost)
         clamp_n = [actuator.clamp_force_n for actuator in actuators.corners]
-        self.force_request_n = self.slip.step(
-            demand_n, wheel_mps, self.ax_mps2, wheel_valid, clamp_n
-        )
+        self.slip.accelerometer_valid = self.ax_valid
+        ax_mps2 = self.ax_mps2 if self.ax_valid else self._estimated_mps2(clamp_n)
+        self.force_request_n = self.slip.step(demand_n, wheel_mps, ax_mps2, wheel_valid, clamp_n)
         if not starting:
             actuators.watch_forces(self.force_request_n, now_ns, self._p)
-        level = degradation(lost, pedal_degraded=self.pedal.degraded)
+        level = degradation(
+            lost, pedal_degraded=self.pedal.degraded, lane=self._impaired_lane(now_ns)
+        )
         if level is not self.degradation:
             self._port.log("reaction", f"degradation {self.degradation.name} -> {level.name}")
             self.degradation = level
+
+    def resume(
+        self, speed_mps: float | None, force_n: Sequence[float], active: Sequence[bool], now_ns: int
+    ) -> None:
+        """Go on where another controller has been: at its speed estimate and its forces.
+
+        The speed is believed as far as the wheels allow it; without one (`None`) wheels under slip
+        control are taken to be in slip. Forces at standstill without a foot on the pedal are a
+        hold, which goes on.
+        """
+        self.actuators.update(now_ns, starting=False)
+        wheel_mps = self.actuators.wheel_speeds_mps()
+        fastest_mps = max(wheel_mps)
+        in_slip_mps = fastest_mps / (1.0 - STEADY_SLIP_RATIO)
+        if speed_mps is None:
+            speed_mps = in_slip_mps if any(active) else fastest_mps
+        speed_mps = min(max(speed_mps, fastest_mps), in_slip_mps)
+        self.slip.resume(speed_mps, wheel_mps, force_n, active)
+        driver_mps2 = self.pedal.decel_mps2(now_ns, starting=False)
+        still = fastest_mps * KMH_PER_MPS <= self._p.standstill_kmh
+        if still and driver_mps2 <= 0.0 and min(force_n) > self._p.contact_force_n:
+            self.hold.resume(now_ns)
+
+    def _estimated_mps2(self, clamp_n: Sequence[float]) -> float:
+        """Acceleration of the vehicle that the delivered clamp forces amount to."""
+        tyre_n = 0.0
+        for per_clamp, force_n in zip(_TYRE_PER_CLAMP, clamp_n, strict=True):
+            tyre_n += per_clamp * force_n
+        return -tyre_n / self._p.mass_kg
+
+    def _impaired_lane(self, now_ns: int) -> int:
+        """The bus that is lost or silent in part, `NO_LANE` for none."""
+        lanes = self._lanes
+        if lanes is None:
+            return NO_LANE
+        if lanes.changed:
+            lanes.look(now_ns)
+        return lanes.impaired_lane
 
     @property
     def request_valid(self) -> bool:
@@ -141,6 +190,8 @@ class Application:
         Without a pedal the actuators shall not be told to open; what they do then is COM-004.
         """
         source = self.source
+        if not self.may_command:
+            return False
         return self.pedal.available or source not in (RequestSource.NONE, RequestSource.DRIVER)
 
     def _demand_n(self, now_ns: int) -> list[float]:
@@ -196,7 +247,7 @@ class Application:
             enabled=enabled,
             drive_off=drive_off,
             requested_mps2=max(requested_mps2, assistance.cruise_mps2, assistance.emergency_mps2),
-            slope_mps2=self.ax_mps2,
+            slope_mps2=self.ax_mps2 if self.ax_valid else self._p.hold_blind_mps2,
             all_lost=all(self.actuators.lost),
         )
         self.standstill = self.hold.standstill(now_ns)

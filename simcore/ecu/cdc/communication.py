@@ -7,14 +7,15 @@ from simcore.network import Database, SignalReader, SignalWriter
 CORNERS = ("FL", "FR", "RL", "RR")
 QUALITY_INVALID, QUALITY_VALID = 1, 3
 MODE_CLEARANCE, MODE_FORCE, MODE_HOLD = 1, 2, 3
-SOURCE_PRIMARY = 0
+SOURCE_PRIMARY, SOURCE_SECONDARY = range(2)
 POWER_MODE_DRIVE = 3
 EMB_FAULT_FAILED = 3
 ECHO_REJECTED = 14
 AEB_INACTIVE, AEB_PARTIAL, AEB_FULL = range(3)
 HOLD_REQUEST, HOLD_RELEASE = 1, 2
 MESSAGE_NONE, MESSAGE_ONE_BRAKE_LOST, MESSAGE_REDUCED, MESSAGE_PEDAL = 0, 3, 2, 5
-CHIME_NONE, CHIME_CRITICAL = 0, 4
+MESSAGE_NETWORK = 6
+CHIME_NONE, CHIME_WARN, CHIME_CRITICAL = 0, 2, 4
 
 
 def emb_status_reader(database: Database, corner: str) -> SignalReader:
@@ -55,14 +56,22 @@ def accelerator_reader(database: Database) -> SignalReader:
     return database.message("VCU_Torque").codec.reader("VCU_AccPed")
 
 
-def command_writer(database: Database) -> SignalWriter:
-    """Positional writer of `CDC_EmbCmd`: four common values, then five per corner."""
-    names = ["CDC_Src", "CDC_DrvBrkActv", "CDC_EmgcyBrk", "CDC_PwrMode"]
+def secondary_reader(database: Database) -> SignalReader:
+    """Validity of the secondary's command, its four forces, and which of them are held back."""
+    names = ["CDC2_FL_ReqVld"]
+    names += [f"CDC2_{corner}_FReq" for corner in CORNERS]
+    names += [f"CDC2_{corner}_AbsActv" for corner in CORNERS]
+    return database.message("CDC2_EmbCmd").codec.reader(*names)
+
+
+def command_writer(database: Database, lane: str = "CDC") -> SignalWriter:
+    """Positional writer of `CDC_EmbCmd` or `CDC2_EmbCmd`: four common values, five per corner."""
+    names = [f"{lane}_{part}" for part in ("Src", "DrvBrkActv", "EmgcyBrk", "PwrMode")]
     for corner in CORNERS:
         names += [
-            f"CDC_{corner}_{part}" for part in ("FReq", "Mode", "FSlope", "ReqVld", "AbsActv")
+            f"{lane}_{corner}_{part}" for part in ("FReq", "Mode", "FSlope", "ReqVld", "AbsActv")
         ]
-    return database.message("CDC_EmbCmd").codec.writer(*names)
+    return database.message(f"{lane}_EmbCmd").codec.writer(*names)
 
 
 def wheel_speed_writer(database: Database) -> SignalWriter:

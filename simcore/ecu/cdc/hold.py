@@ -27,6 +27,11 @@ class StandstillHold:
         self._decel_mps2 = 0.0
         self.state = HoldState.INIT
 
+    def resume(self, now_ns: int) -> None:
+        """Go on holding what another controller held."""
+        self.state = HoldState.HOLDING
+        self._still_since_ns = now_ns - self._p.standstill_for_ns
+
     def standstill(self, now_ns: int) -> bool:
         """Whether all wheels have been still for long enough."""
         since_ns = self._still_since_ns

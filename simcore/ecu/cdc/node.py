@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from simcore.ecu.cdc.application import Application
+from simcore.ecu.cdc.command import command_values
 from simcore.ecu.cdc.communication import (
     CHIME_CRITICAL,
     CHIME_NONE,
+    CHIME_WARN,
     CORNERS,
+    MESSAGE_NETWORK,
     MESSAGE_NONE,
     MESSAGE_ONE_BRAKE_LOST,
     MESSAGE_PEDAL,
     MESSAGE_REDUCED,
-    MODE_CLEARANCE,
-    MODE_FORCE,
-    POWER_MODE_DRIVE,
     QUALITY_INVALID,
     QUALITY_VALID,
     SOURCE_PRIMARY,
@@ -23,6 +23,7 @@ from simcore.ecu.cdc.communication import (
     vehicle_dynamics_writer,
     wheel_speed_writer,
 )
+from simcore.ecu.cdc.joining import Joining
 from simcore.ecu.cdc.parameters import CdcParameters
 from simcore.ecu.cdc.states import Degradation
 from simcore.ecu.runtime import Ecu
@@ -31,6 +32,7 @@ from simcore.network import Database, Payload
 from simcore.units import GRAVITY_MPS2, KMH_PER_MPS, NS_PER_MS
 
 CONTROL_PERIOD_NS = 5 * NS_PER_MS
+_NETWORK = (Degradation.BUS_A, Degradation.BUS_B)
 _TORQUE_PER_FORCE_NM_PER_N = (0.112, 0.112, 0.108, 0.108)
 """Brake torque per clamp force, 2 mu r, FL FR RL RR."""
 
@@ -39,6 +41,7 @@ class Cdc(Ecu):
     """Chassis domain controller. Input pin: `auto_hold_switch_state` (0 or 1)."""
 
     __slots__ = (
+        "_joining",
         "_write_command",
         "_write_dynamics",
         "_write_hmi",
@@ -66,14 +69,19 @@ class Cdc(Ecu):
             receptions,
             period_ns=CONTROL_PERIOD_NS,
             now_ns=now_ns,
+            lanes=self.lanes,
         )
+        needed = [receptions[f"EMB_{corner}_St1"] for corner in CORNERS]
+        needed.append(receptions["BPS_Pedal"])
+        self._joining = Joining(database, self.receives("CDC2_EmbCmd"), needed, now_ns)
+        self.application.may_command = False
         self._write_command = command_writer(database)
         self._write_wheels = wheel_speed_writer(database)
         self._write_dynamics = vehicle_dynamics_writer(database)
         self._write_status = brake_status_writer(database)
         self._write_hmi = hmi_writer(database)
         # Declared before the messages: at a common instant the control task runs first.
-        self.runs("control", period_ns=CONTROL_PERIOD_NS, offset_ns=0, action=self.application.step)
+        self.runs("control", period_ns=CONTROL_PERIOD_NS, offset_ns=0, action=self._control)
         self.sends("CDC_EmbCmd", self._pack_command)
         self.sends("CDC_WhlSpd", self._pack_wheels)
         self.sends("CDC_VehDyn", self._pack_dynamics)
@@ -82,27 +90,13 @@ class Cdc(Ecu):
         for name in ("CDC_RegenReq", "CDC_SteerReq", "CDC_Epb"):
             self.sends(name, Payload(database.message(name)).pack)
 
+    def _control(self, now_ns: int) -> None:
+        if not self._joining.done:
+            self._joining.step(self.application, now_ns)
+        self.application.step(now_ns)
+
     def _pack_command(self, now_ns: int) -> bytes:
-        application = self.application
-        p = self.parameters
-        values: list[float] = [
-            SOURCE_PRIMARY,
-            application.source == 1,
-            application.emergency,
-            POWER_MODE_DRIVE,
-        ]
-        active = application.slip.active
-        valid = application.request_valid
-        lost = application.actuators.lost
-        for i, force_n in enumerate(application.force_request_n):
-            braking = force_n > p.contact_force_n and not lost[i]
-            values += (
-                force_n if braking else 0.0,
-                MODE_FORCE if braking else MODE_CLEARANCE,
-                p.force_slope_kn_per_s,
-                valid,
-                active[i],
-            )
+        values = command_values(self.application, self.parameters, SOURCE_PRIMARY)
         return self._write_command.write(*values)
 
     def _pack_wheels(self, now_ns: int) -> bytes:
@@ -159,8 +153,12 @@ class Cdc(Ecu):
             message = MESSAGE_ONE_BRAKE_LOST
         elif level is Degradation.PEDAL_DEGRADED:
             message = MESSAGE_PEDAL
+        elif level in _NETWORK:
+            message = MESSAGE_NETWORK
         elif level is not Degradation.FULL:
             message = MESSAGE_REDUCED
         switch = int(self.port.inputs["auto_hold_switch_state"] > 0.0)
         chime = CHIME_NONE if level is Degradation.FULL else CHIME_CRITICAL
+        if level in _NETWORK:  # braking is all there
+            chime = CHIME_WARN
         return self._write_hmi.write(message, chime, switch)

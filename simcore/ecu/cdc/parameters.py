@@ -36,6 +36,8 @@ class CdcParameters:
     standstill_kmh: float = 0.5
     standstill_for_ns: int = 200 * NS_PER_MS
     hold_margin_ratio: float = 1.5
+    hold_blind_mps2: float = 2.0
+    """Slope assumed where no accelerometer tells it: 20 %, BRK-008."""
     hold_min_decel_mps2: float = 1.0
     release_accelerator_pct: float = 3.0
 

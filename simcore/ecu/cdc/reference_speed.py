@@ -65,8 +65,14 @@ class ReferenceSpeed:
         ax_mps2: float,
         *,
         braking: bool,
+        measured: bool = True,
     ) -> float:
-        """Advance one period; wheel speeds are magnitudes. Returns the new `speed_mps`."""
+        """Advance one period; wheel speeds are magnitudes. Returns the new `speed_mps`.
+
+        With `measured` false `ax_mps2` is no reading but an estimate: free of offset, and no
+        reason to learn one.
+        """
+        vehicle_mps2 = ax_mps2 - self.offset_mps2 if measured else ax_mps2
         count = 0
         total_mps = 0.0
         fastest_mps = 0.0
@@ -76,14 +82,16 @@ class ReferenceSpeed:
                 total_mps += wheel_mps
                 fastest_mps = max(fastest_mps, wheel_mps)
         if count == 0:
-            self.speed_mps = max(0.0, self._predicted_mps(ax_mps2))
+            self.speed_mps = max(0.0, self.speed_mps + self._dt_s * vehicle_mps2)
             return self.speed_mps
         mean_mps = total_mps / count
         if braking:
-            self._follow(fastest_mps, ax_mps2)
+            self._follow(fastest_mps, vehicle_mps2)
+        elif not measured:
+            self.speed_mps = mean_mps
         else:
             change_mps2 = (mean_mps - self._mean_mps) / self._dt_s
-            apart_mps2 = ax_mps2 - change_mps2 - self.offset_mps2
+            apart_mps2 = vehicle_mps2 - change_mps2
             # A jump (waking in a moving vehicle, a wheel that comes back) calibrates nothing.
             if -OFFSET_JUMP_MPS2 < apart_mps2 < OFFSET_JUMP_MPS2:
                 self.offset_mps2 += (self._dt_s / OFFSET_TIME_CONSTANT_S) * apart_mps2
@@ -96,12 +104,8 @@ class ReferenceSpeed:
         self.speed_mps = speed_mps
         self._mean_mps = speed_mps
 
-    def _predicted_mps(self, ax_mps2: float) -> float:
-        return self.speed_mps + self._dt_s * (ax_mps2 - self.offset_mps2)
-
-    def _follow(self, fastest_mps: float, ax_mps2: float) -> None:
-        predicted_mps = self._predicted_mps(ax_mps2)
-        vehicle_mps2 = ax_mps2 - self.offset_mps2
+    def _follow(self, fastest_mps: float, vehicle_mps2: float) -> None:
+        predicted_mps = self.speed_mps + self._dt_s * vehicle_mps2
         self._watch_steadiness(fastest_mps, vehicle_mps2)
         now_mps = fastest_mps + SENSOR_AGE_S * vehicle_mps2 if fastest_mps > 0.0 else 0.0
         behind_mps = predicted_mps - now_mps

@@ -141,6 +141,15 @@ class WheelSlipControl:
         self.acceleration_mps2 += 0.6 * (raw_mps2 - self.acceleration_mps2)
         self._speed_mps = wheel_speed_mps
 
+    def resume(self, force_n: float, wheel_speed_mps: float, *, active: bool) -> None:
+        """Go on where another controller has been: at a force, which it held back or not."""
+        self._speed_mps = wheel_speed_mps
+        self.force_n = force_n
+        self.phase = SlipPhase.IDLE
+        if active and force_n > 0.0:
+            self.lock_force_n = max(force_n, self._p.lock_force_min_n)
+            self.phase = SlipPhase.HOLD
+
     def _is_unstable(self, slip_ratio: float) -> bool:
         p = self._p
         if slip_ratio > p.deep_slip_ratio:
@@ -201,6 +210,7 @@ class SlipController:
         "_reference",
         "_split_s",
         "_wheels",
+        "accelerometer_valid",
         "active",
         "rear_select_low",
     )
@@ -213,6 +223,8 @@ class SlipController:
         self._wheels = tuple(WheelSlipControl(parameters) for _ in range(4))
         self._split_s = 0.0
         self._engaged = False
+        self.accelerometer_valid = True
+        """False: the acceleration handed to `step` is an estimate."""
         self.rear_select_low = rear_select_low
         self.active: list[bool] = [False] * 4
 
@@ -229,6 +241,19 @@ class SlipController:
     def start_at(self, speed_mps: float) -> None:
         """Take the vehicle's speed as known, for instance when waking in a moving vehicle."""
         self._reference.start_at(speed_mps)
+
+    def resume(
+        self,
+        speed_mps: float,
+        wheel_speed_mps: Sequence[float],
+        force_n: Sequence[float],
+        active: Sequence[bool],
+    ) -> None:
+        """Go on where another controller has been, without a step of force."""
+        self.start_at(speed_mps)
+        self._engaged = max(force_n) > 0.0
+        for i, wheel in enumerate(self._wheels):
+            wheel.resume(force_n[i], wheel_speed_mps[i], active=active[i])
 
     def step(
         self,
@@ -255,7 +280,11 @@ class SlipController:
                 )
         demand_max_n = max(force_demand_n)
         reference_mps = self._reference.step(
-            wheel_speed_mps, wheel_valid, ax_mps2, braking=demand_max_n > 50.0
+            wheel_speed_mps,
+            wheel_valid,
+            ax_mps2,
+            braking=demand_max_n > 50.0,
+            measured=self.accelerometer_valid,
         )
         if demand_max_n <= 0.0 and not self._engaged:
             # Nobody brakes and nobody did a period ago: only the wheels' memories go on.

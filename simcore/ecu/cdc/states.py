@@ -111,6 +111,8 @@ class Degradation(IntEnum):
     SIDE = 5
     THREE_LOST = 6
     ALL_LOST = 7
+    BUS_A = 10
+    BUS_B = 11
     PEDAL_DEGRADED = 12
 
 
@@ -135,9 +137,16 @@ _DEGRADATION_BY_LOST: dict[tuple[bool, bool, bool, bool], Degradation] = {
 }
 
 
-def degradation(lost: tuple[bool, bool, bool, bool], *, pedal_degraded: bool) -> Degradation:
-    """Decision table; a lost actuator is reported before a degraded pedal."""
+_DEGRADATION_BY_LANE = {0: Degradation.BUS_A, 1: Degradation.BUS_B}
+
+
+def degradation(
+    lost: tuple[bool, bool, bool, bool], *, pedal_degraded: bool, lane: int = -1
+) -> Degradation:
+    """Decision table: a lost actuator, then a degraded pedal, then an impaired bus (`lane`)."""
     level = _DEGRADATION_BY_LOST[lost]
-    if level is Degradation.FULL and pedal_degraded:
+    if level is not Degradation.FULL:
+        return level
+    if pedal_degraded:
         return Degradation.PEDAL_DEGRADED
-    return level
+    return _DEGRADATION_BY_LANE.get(lane, Degradation.FULL)

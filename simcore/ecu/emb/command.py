@@ -6,6 +6,8 @@ force is held for `hold_last_ns` if the vehicle was braking above `hold_above_km
 message gives an axle default, and without a valid pedal the brake opens. All times count from the
 arrival of the last valid command. A valid pedal that is released ends all holding at once: COM-004
 says "up to", and BRK-003 wants no force without a request.
+
+Each lane's commands come on both buses; `bus` is the one that brought the command obeyed (DEG-003).
 """
 
 from __future__ import annotations
@@ -13,8 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from simcore.ecu.emb.communication import (
-    BUS_A,
-    BUS_B,
     BUS_NONE,
     ECHO_HOLD_LAST,
     ECHO_PEDAL_DIRECT,
@@ -60,6 +60,7 @@ class CommandSelection:
         "command",
         "decoded",
         "echo",
+        "obeyed",
         "primary",
         "rejected_count",
     )
@@ -100,6 +101,9 @@ class CommandSelection:
         self.echo = MODE_OFF
         """What is obeyed, as `EMB_xx_ReqEcho`."""
         self.bus = BUS_NONE
+        """The bus that brought what is obeyed, as `EMB_xx_BusSel`."""
+        self.obeyed: Reception | None = None
+        """The controller lane that is obeyed, `None` without a command."""
 
     @property
     def commanded(self) -> bool:
@@ -118,22 +122,23 @@ class CommandSelection:
             # Most commands repeat the one before: it stays the same object, nothing to take.
             command = self.command if values == self.command else Command._make(values)
             if command.valid and self._acceptable(command):
-                return self._obey(command, BUS_A, primary.updated_ns or 0)
+                return self._obey(command, primary)
         secondary = self._secondary
         if secondary.usable(now_ns):
             command = Command._make(self._read_secondary.read(secondary.data))
             if command.valid and self._acceptable(command):
                 self.decoded = None
-                return self._obey(command, BUS_B, secondary.updated_ns or 0)
+                return self._obey(command, secondary)
         self.decoded = None
         return self._without_command(now_ns)
 
-    def _obey(self, command: Command, bus: int, arrived_ns: int) -> Command:
-        self._commanded_ns = arrived_ns
+    def _obey(self, command: Command, reception: Reception) -> Command:
+        self._commanded_ns = reception.updated_ns or 0
         self._commanded = True
         self.command = command
         self.echo = command.mode
-        self.bus = bus
+        self.bus = reception.lane  # BUS_A or BUS_B
+        self.obeyed = reception
         self._lost_since_ns = None
         return command
 
@@ -142,6 +147,7 @@ class CommandSelection:
         if self._lost_since_ns is None:
             self._lost_since_ns = self._commanded_ns if self._commanded else now_ns
         self.bus = BUS_NONE
+        self.obeyed = None
         lost_for_ns = now_ns - self._lost_since_ns
         travel_mm = self._pedal_travel_mm(now_ns)
         if travel_mm is not None and travel_mm <= p.pedal_dead_travel_mm:

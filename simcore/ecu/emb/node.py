@@ -85,6 +85,9 @@ class Emb(Ecu):
         for reception in self._receptions.values():
             if now_ns > reception.expected_ns:
                 reception.monitor(now_ns)
+        lanes = self.lanes
+        if lanes is not None and lanes.changed:
+            lanes.look(now_ns)
 
     def _pack_status_1(self, now_ns: int) -> bytes:
         pins = self.port.inputs

@@ -6,6 +6,17 @@ best reception with E2E check and deadline monitoring, cyclic transmission), not
 
 from simcore.ecu.runtime.communication import Reception, Transmission
 from simcore.ecu.runtime.ecu import Ecu
+from simcore.ecu.runtime.redundancy import NO_LANE, LaneWatch, RedundantReception
 from simcore.ecu.runtime.schedule import SchedulePlan, ScheduleTable, Task
 
-__all__ = ["Ecu", "Reception", "SchedulePlan", "ScheduleTable", "Task", "Transmission"]
+__all__ = [
+    "NO_LANE",
+    "Ecu",
+    "LaneWatch",
+    "Reception",
+    "RedundantReception",
+    "SchedulePlan",
+    "ScheduleTable",
+    "Task",
+    "Transmission",
+]

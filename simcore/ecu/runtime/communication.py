@@ -41,6 +41,7 @@ class Reception:
         "_machine",
         "data",
         "expected_ns",
+        "lane",
         "message",
         "received_ns",
         "rejected_count",
@@ -61,6 +62,8 @@ class Reception:
         self.received_ns: int | None = None
         """When anything with this identifier last arrived, usable or not."""
         self.status = E2eStatus.NO_NEW_DATA
+        self.lane = 0
+        """The bus that brought the last usable frame, by its place in `Port.channels`."""
         self.rejected_count = 0
         self._cycle_ns = message.cycle_time_ns
         self.timeout_ns = None if self._cycle_ns is None else DEADLINE_CYCLES * self._cycle_ns
@@ -76,8 +79,11 @@ class Reception:
             self._checker = Profile05Receiver(message.e2e.data_id, message.length)
             self._machine = E2eStateMachine()
 
-    def receive(self, data: bytes, now_ns: int) -> None:
-        """Check a payload that just arrived and keep it if it is usable."""
+    def receive(self, data: bytes, now_ns: int, lane: int = 0) -> None:
+        """Check a payload that just arrived and keep it if it is usable.
+
+        `lane` says which of the node's buses it came on; here it makes no difference.
+        """
         self.received_ns = now_ns
         self.expected_ns = now_ns + self._grace_ns
         checker = self._checker

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from simcore.bus import Frame
 from simcore.ecu.runtime.communication import Reception, Transmission
+from simcore.ecu.runtime.redundancy import LaneWatch
 from simcore.ecu.runtime.schedule import ScheduleTable, Task
 from simcore.ecu.seam import Port
 from simcore.network import Database
@@ -21,15 +22,19 @@ class Ecu:
 
     __slots__ = (
         "__dict__",
+        "_lane_of",
         "_receptions",
         "_schedule",
         "_tasks",
         "database",
+        "lanes",
         "name",
         "port",
     )
 
     port: Port
+    lanes: LaneWatch | None
+    """Watches both buses; `None` for a node on a single one."""
     fixed_schedule = True
     """Tasks are periodic: no frame changes when the next one is due."""
 
@@ -39,6 +44,8 @@ class Ecu:
         self._receptions: dict[int, Reception] = {}
         self._tasks: list[Task] = []
         self._schedule = ScheduleTable((), 0)
+        self._lane_of: dict[str, int] = {}
+        self.lanes = None
 
     # -- what a concrete ECU does in `configure` ---------------------------------------------
 
@@ -47,9 +54,14 @@ class Ecu:
         raise NotImplementedError
 
     def receives(self, message: str) -> Reception:
-        """Receive a message of the database."""
-        reception = Reception(self.database.message(message))
-        self._receptions[reception.message.arbitration_id] = reception
+        """Receive a message of the database, on both buses where it is sent on both."""
+        found = self.database.message(message)
+        reception: Reception
+        if self.lanes is not None and found.is_redundant:
+            reception = self.lanes.receives(found)
+        else:
+            reception = Reception(found)
+        self._receptions[found.arbitration_id] = reception
         return reception
 
     def runs(
@@ -78,6 +90,8 @@ class Ecu:
         self.port = port
         self._receptions = {}
         self._tasks = []
+        self._lane_of = {channel: lane for lane, channel in enumerate(port.channels)}
+        self.lanes = LaneWatch(port) if len(port.channels) > 1 else None
         self.configure(now_ns)
         port.accept(self._receptions)
         self._schedule = ScheduleTable(self._tasks, now_ns)
@@ -87,6 +101,12 @@ class Ecu:
         reception = self._receptions.get(frame.arbitration_id)
         if reception is not None:
             reception.receive(frame.data, now_ns)
+
+    def receive_on(self, channel: str, frame: Frame, now_ns: int) -> None:
+        """Hand a frame from another bus than the first to its reception."""
+        reception = self._receptions.get(frame.arbitration_id)
+        if reception is not None:
+            reception.receive(frame.data, now_ns, self._lane_of[channel])
 
     def on_timer(self, now_ns: int) -> None:
         """Run the tasks that are due."""

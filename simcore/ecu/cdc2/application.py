@@ -1,0 +1,154 @@
+"""The secondary controller's task, every 5 ms: watch the primary, and brake when it is lost.
+
+In standby it reads the primary's command and nothing else: inputs are received and checked, so
+that they can be used at once. When three commands in a row are missing or not valid, it builds the
+primary's own control task and goes on from where the primary was: at the forces and with the slip
+control of its last command, at its last speed. DEG-002.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from simcore.ecu.cdc.application import Application as ControlTask
+from simcore.ecu.cdc2.communication import (
+    QUALITY_VALID,
+    forces_reader,
+    speed_reader,
+    validity_reader,
+)
+from simcore.ecu.cdc2.parameters import Cdc2Parameters
+from simcore.ecu.cdc2.states import StandbyEvent, StandbyState, next_state
+from simcore.ecu.runtime import LaneWatch, Reception
+from simcore.ecu.seam import Port
+from simcore.network import Database
+from simcore.units import KMH_PER_MPS
+
+_STANDBY = StandbyState.STANDBY
+_COMMANDING = StandbyState.COMMANDING
+
+
+class Application:
+    """Task of CDC2. `control` is the braking control while it commands, else `None`."""
+
+    __slots__ = (
+        "_data",
+        "_database",
+        "_lanes",
+        "_p",
+        "_period_ns",
+        "_port",
+        "_primary",
+        "_read_forces",
+        "_read_speed",
+        "_read_validity",
+        "_receptions",
+        "_speed",
+        "_started_ns",
+        "_valid",
+        "_valid_cycles",
+        "_valid_ns",
+        "control",
+        "state",
+    )
+
+    def __init__(
+        self,
+        port: Port,
+        database: Database,
+        parameters: Cdc2Parameters,
+        receptions: Mapping[str, Reception],
+        *,
+        period_ns: int,
+        now_ns: int,
+        lanes: LaneWatch | None,
+    ) -> None:
+        self._port = port
+        self._database = database
+        self._p = parameters
+        self._receptions = receptions
+        self._period_ns = period_ns
+        self._started_ns = now_ns
+        self._lanes = lanes
+        self._primary = receptions["CDC_EmbCmd"]
+        self._speed = receptions["CDC_VehDyn"]
+        self._read_validity = validity_reader(database)
+        self._read_forces = forces_reader(database)
+        self._read_speed = speed_reader(database)
+        self._data: bytes | None = None
+        """The primary's last payload with valid requests."""
+        self._valid = False
+        self._valid_ns = now_ns
+        """When the primary last commanded."""
+        self._valid_cycles = 0
+        self.control: ControlTask | None = None
+        self.state = StandbyState.START_UP
+
+    def step(self, now_ns: int) -> None:
+        """One control period."""
+        valid = self._primary_commands(now_ns)
+        lanes = self._lanes
+        if lanes is not None and lanes.changed:
+            lanes.look(now_ns)
+        if self.state is _STANDBY:
+            if not valid and now_ns - self._valid_ns > (self._primary.timeout_ns or 0):
+                self._happens(StandbyEvent.PRIMARY_LOST)
+                self._take_over(now_ns)
+        elif self.state is _COMMANDING:
+            self._valid_cycles = self._valid_cycles + 1 if valid else 0
+            if self._valid_cycles >= self._p.hand_back_cycles:
+                self._happens(StandbyEvent.PRIMARY_BACK)
+                self.control = None
+        elif valid:
+            self._happens(StandbyEvent.PRIMARY_SEEN)
+        elif now_ns - self._started_ns >= self._p.control.start_up_ns:
+            self._happens(StandbyEvent.STARTED)
+        if self.control is not None:
+            self.control.step(now_ns)
+
+    def _primary_commands(self, now_ns: int) -> bool:
+        """Whether the primary's command is usable and asks something of all four."""
+        primary = self._primary
+        if now_ns > primary.expected_ns:
+            primary.monitor(now_ns)
+        if now_ns > primary.valid_until_ns:
+            return False
+        data = primary.data
+        if data is not self._data:
+            if not all(self._read_validity.read(data)):
+                return False
+            self._data = data
+        self._valid_ns = primary.updated_ns or 0
+        return True
+
+    def _take_over(self, now_ns: int) -> None:
+        """Build the control task and let it go on from the primary's last command."""
+        p = self._p.control
+        self._valid_cycles = 0
+        self.control = control = ControlTask(
+            self._port,
+            self._database,
+            p,
+            self._receptions,
+            period_ns=self._period_ns,
+            now_ns=now_ns - p.start_up_ns,  # the actuators have been up for long
+        )
+        if self._data is None:
+            return
+        *forces_n, fl, fr, rl, rr = self._read_forces.read(self._data)
+        control.resume(self._primary_mps(now_ns), forces_n, (fl, fr, rl, rr), now_ns)
+
+    def _primary_mps(self, now_ns: int) -> float:
+        """The primary's last speed estimate, 0 where there is none."""
+        if not self._speed.usable(now_ns):
+            return 0.0
+        speed_kmh, quality = self._read_speed.read(self._speed.data)
+        return speed_kmh / KMH_PER_MPS if quality == QUALITY_VALID else 0.0
+
+    def _happens(self, event: StandbyEvent) -> None:
+        after = next_state(self.state, event)
+        if after is not self.state:
+            if event is StandbyEvent.PRIMARY_LOST:
+                self._port.log("detection", "no valid CDC_EmbCmd for three cycles")
+            self._port.log("state", f"{self.state.name} -> {after.name} ({event.name})")
+            self.state = after

@@ -1,0 +1,163 @@
+"""`PlantLoop`: the physical side of the rig, every millisecond.
+
+Actuator pins in, one millisecond of physics, sensor pins out, one row recorded. The only place
+where ECUs and plant meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from simcore.kernel import Priority, Scheduler
+from simcore.plant.chassis import ChassisPlant
+from simcore.rig.driver import PEDAL_FULL_FORCE_N, PEDAL_FULL_TRAVEL_MM, Driver
+from simcore.rig.host import NodeHost
+from simcore.rig.recorder import CORNERS, Recorder
+from simcore.rig.reference import EMB_NODES
+from simcore.units import NS_PER_MS
+
+PLANT_PERIOD_NS = NS_PER_MS
+_PLANT_STEP_S = 0.001
+_PLANT = int(Priority.PLANT)
+_SLOW_PINS_NS = 10 * NS_PER_MS
+"""Temperature and battery current are sampled this often: slow, or only reported."""
+_HOLD_BELOW_MPS = 0.5
+
+COLUMNS = (
+    "pedal_pct",
+    "speed_mps",
+    "ax_mps2",
+    "yaw_rate_radps",
+    "distance_m",
+    "x_m",
+    "lateral_offset_m",
+    "hold_allowed_ratio",
+    *(f"clamp_force_n.{corner}" for corner in CORNERS),
+    *(f"wheel_speed_radps.{corner}" for corner in CORNERS),
+    *(f"motor_current_a.{corner}" for corner in CORNERS),
+)
+"""What the recorder keeps of every millisecond."""
+
+
+class PlantLoop:
+    """Steps the plant and keeps pins and recorder up with it."""
+
+    __slots__ = (
+        "_accelerator_n",
+        "_bps_inputs",
+        "_cdc_inputs",
+        "_driver",
+        "_emb_inputs",
+        "_emb_outputs",
+        "_imu_inputs",
+        "_pedal_pct",
+        "_plant",
+        "_recorder",
+        "_scheduler",
+    )
+
+    def __init__(
+        self,
+        plant: ChassisPlant,
+        driver: Driver,
+        recorder: Recorder,
+        scheduler: Scheduler,
+        hosts: Mapping[str, NodeHost],
+    ) -> None:
+        self._plant = plant
+        self._driver = driver
+        self._recorder = recorder
+        self._scheduler = scheduler
+        self._emb_inputs = tuple(hosts[name].inputs for name in EMB_NODES)
+        self._emb_outputs = tuple(hosts[name].outputs for name in EMB_NODES)
+        self._imu_inputs = hosts["IMU"].inputs
+        self._cdc_inputs = hosts["CDC"].inputs
+        self._bps_inputs = hosts["BPS"].inputs
+        self._pedal_pct = 0.0
+        self._accelerator_n = 0.0
+
+    def start(self) -> None:
+        """Set the sensor pins and begin."""
+        self._update_pins()
+        self._scheduler.post(self._scheduler.now_ns + PLANT_PERIOD_NS, _PLANT, self._step)
+
+    def _step(self) -> None:
+        """Actuator pins in, one millisecond of physics, sensor pins out, one row recorded."""
+        now_ns = self._scheduler.now_ns
+        plant = self._plant
+        vehicle = plant.vehicle
+        driver = self._driver
+        fl, fr, rl, rr = calipers = plant.calipers
+        currents = plant.motor_current_a
+        for i, outputs in enumerate(self._emb_outputs):
+            currents[i] = outputs["motor_current_a"]
+            calipers[i].park_locked = outputs["park_lock_state"] > 0.0
+        plant.steer_rad = driver.step(
+            now_ns,
+            _PLANT_STEP_S,
+            vehicle.y_m,
+            vehicle.yaw_rad,
+            vehicle.yaw_rate_radps,
+            vehicle.speed_mps,
+        )
+        if driver.accelerator_n != self._accelerator_n:
+            self._accelerator_n = driver.accelerator_n
+            drive = plant.drive_torque_nm
+            drive[2] = drive[3] = driver.accelerator_n * vehicle.parameters.wheel_radius_m * 0.5
+        plant.step(_PLANT_STEP_S)
+        self._update_pins()
+        held = self._cdc_inputs["auto_hold_switch_state"]
+        speed_mps = vehicle.speed_mps
+        self._recorder.append(
+            (
+                driver.pedal_pct,
+                speed_mps,
+                vehicle.ax_mps2,
+                vehicle.yaw_rate_radps,
+                vehicle.distance_m,
+                vehicle.x_m,
+                vehicle.y_m,
+                held if -_HOLD_BELOW_MPS < speed_mps < _HOLD_BELOW_MPS else 0.0,
+                fl.clamp_force_n,
+                fr.clamp_force_n,
+                rl.clamp_force_n,
+                rr.clamp_force_n,
+                *vehicle.wheel_speed_radps,
+                *currents,
+            )
+        )
+        self._scheduler.post(now_ns + PLANT_PERIOD_NS, _PLANT, self._step)
+
+    def _update_pins(self) -> None:
+        """Sensor pins take the plant's present values."""
+        plant = self._plant
+        vehicle = plant.vehicle
+        for pins, caliper, wheel_speed_radps, supply_v in zip(
+            self._emb_inputs,
+            plant.calipers,
+            vehicle.wheel_speed_radps,
+            plant.supply_v,
+            strict=True,
+        ):
+            pins["clamp_force_n"] = caliper.clamp_force_n
+            pins["screw_travel_m"] = caliper.screw_travel_m
+            pins["motor_speed_radps"] = caliper.motor_speed_radps
+            pins["phase_current_a"] = caliper.phase_current_a
+            pins["wheel_speed_radps"] = wheel_speed_radps
+            pins["supply_v"] = supply_v
+        if self._scheduler.now_ns % _SLOW_PINS_NS == 0:
+            for pins, caliper in zip(self._emb_inputs, plant.calipers, strict=True):
+                pins["battery_current_a"] = caliper.battery_current_a
+                pins["disc_temperature_c"] = caliper.disc_temperature_c
+                pins["park_lock_state"] = float(caliper.park_locked)
+        pedal_pct = self._driver.pedal_pct
+        if pedal_pct != self._pedal_pct:
+            self._pedal_pct = pedal_pct
+            pins = self._bps_inputs
+            travel_mm = pedal_pct / 100.0 * PEDAL_FULL_TRAVEL_MM
+            pins["pedal_travel_1_mm"] = pins["pedal_travel_2_mm"] = travel_mm
+            pins["pedal_force_n"] = pedal_pct / 100.0 * PEDAL_FULL_FORCE_N
+        pins = self._imu_inputs
+        pins["yaw_rate_radps"] = vehicle.yaw_rate_radps
+        pins["ax_mps2"] = vehicle.specific_force_x_mps2
+        pins["ay_mps2"] = vehicle.specific_force_y_mps2
