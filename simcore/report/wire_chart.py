@@ -71,9 +71,11 @@ class WireChart:
         self._cut = self._begin_ns > 0 or self._end_ns < duration_ns
         self._overloads = sum(frame.overload for frame in frames)
         self._counts: dict[int, int] = {}
+        self._covered: set[int] = set()
         for frame in frames:
             at = self._bin(frame.begin_ns)
             self._counts[at] = self._counts.get(at, 0) + 1
+            self._covered.update(range(at, self._bin(frame.end_ns) + 1))
 
     def svg(self, channel: str) -> str:
         """The picture as text."""
@@ -167,7 +169,7 @@ class WireChart:
                 begin = index
 
     def _columns(self, top_px: int) -> Iterator[str]:
-        """Error and overload frames per bin, each bin a column."""
+        """Error and overload frames that begin in each bin as a column, and how long they last."""
         base_px = top_px + _COUNT_PX - 6
         yield _text(-10, base_px - 14, "error frames", anchor="end")
         if not self._counts:
@@ -180,6 +182,7 @@ class WireChart:
             for at, count in sorted(self._counts.items())
         )
         yield f'<path class="count" d="{path}"/>'
+        yield _ticks("count", self._covered, base_px, 2)
 
     def _fault_shades(self, lanes_px: int, bottom_px: int) -> Iterator[str]:
         for index, (_, spans) in enumerate(self._faults):
@@ -244,15 +247,15 @@ def _bar(state: ErrorState, left: int, width: int, base_px: int) -> str:
     )
 
 
-def _ticks(name: str, bins: Iterable[int], top_px: int) -> str:
-    """A tick per bin, 5 pixels high; neighbours run together."""
+def _ticks(name: str, bins: Iterable[int], top_px: int, height_px: int = 5) -> str:
+    """A tick per bin; neighbours run together."""
     runs: list[list[int]] = []
     for at in sorted(bins):
         if runs and runs[-1][1] == at:
             runs[-1][1] = at + 1
         else:
             runs.append([at, at + 1])
-    path = "".join(f"M{a} {top_px}h{b - a}v5h-{b - a}z" for a, b in runs)
+    path = "".join(f"M{a} {top_px}h{b - a}v{height_px}h-{b - a}z" for a, b in runs)
     return f'<path class="{name}" d="{path}"/>'
 
 

@@ -60,8 +60,8 @@ def test_nothing_named_is_everything_shipped() -> None:
 
 def test_a_shipped_scenario_is_found_by_its_bare_name() -> None:
     assert names("panic_stop") == ["panic_stop"]
-    assert names("silent_actuator") == SHIPPED[4:12]
-    assert names("silent_actuator::silent_actuator[corner=RL]") == SHIPPED[6:7]
+    assert names("silent_actuator") == [name for name in SHIPPED if name.startswith("silent_")]
+    assert names("silent_actuator::silent_actuator[corner=RL]") == ["silent_actuator[corner=RL]"]
 
 
 def test_a_file_is_all_its_scenarios_in_the_order_they_stand_there(one: str) -> None:

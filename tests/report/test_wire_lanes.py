@@ -276,6 +276,13 @@ def test_columns_are_as_high_as_what_they_count() -> None:
     assert "at most 4 per bin" in svg
 
 
+def test_an_error_frame_that_lasts_is_drawn_as_long_as_it_lasts() -> None:
+    stuck = error_frame(s(1), "CDC")._replace(end_ns=s(2))
+    svg = chart([stuck], [], nodes=("CDC",)).svg(A)
+    (width,) = re.findall(r"h(\d+)v2h-", svg)
+    assert int(width) == pytest.approx(BINS * 20 / 22, abs=2)
+
+
 def test_like_faults_share_a_row_and_too_many_the_last_one() -> None:
     pulses = [fault("pulse", ms(k), ms(k + 1)) for k in (1, 5, 9)]
     others = [fault(f"fault {k}", ms(20 + k), ms(30)) for k in range(FAULT_ROWS + 3)]
