@@ -64,7 +64,7 @@ def _place(
     if wait_ns > 0:
         mac.state = MacState.SUSPEND
         mac.transmitter = True
-        mac.count = SUSPEND_BITS - max(1, wire.whole_bits(wait_ns))
+        mac.count = SUSPEND_BITS - max(1, wait_ns // wire.bus.timing.to_ns(1))
     macs.append(mac)
 
 

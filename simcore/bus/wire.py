@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _BUS = int(Priority.BUS)
 _ARBITRATION = int(Priority.ARBITRATION)
+_IDLE, _SUSPEND, _RECOVERING = MacState.IDLE, MacState.SUSPEND, MacState.RECOVERING
 _RESTING = frozenset({MacState.IDLE, MacState.SUSPEND, MacState.RECOVERING})
 _SYNCHRONISES = _RESTING | {MacState.INTERMISSION, MacState.START}
 
@@ -52,7 +53,6 @@ class Wire:
         "_counted",
         "_data",
         "_given_up",
-        "_given_up_by",
         "_logged",
         "_nominal",
         "_rate",
@@ -97,8 +97,7 @@ class Wire:
         self._sof_ns = 0
         self._awaited_ns = -1
         """For when the next event is posted."""
-        self._given_up: Request | None = None
-        self._given_up_by = ""
+        self._given_up: tuple[str, Request | None] = ("", None)
         """The attempt that failed last: a listener may still see its frame through."""
         self._logged = False
         """The frame at hand is in the log."""
@@ -179,16 +178,15 @@ class Wire:
         """Everybody is idle: the bus goes on in whole frames."""
         self._rest()
         self.active = False
-        bus = self.bus
         for mac in self.macs:
             for controller in mac.members:
                 if mac.state is MacState.SUSPEND:
                     left = (SUSPEND_BITS - mac.count) * self._nominal[0]
                     controller.suspended_until_ns = self.instant_ns(self._tick + left)
                 elif mac.state is MacState.RECOVERING:
-                    bus.recoveries.resume(controller, mac.remaining, mac.count)
+                    self.bus.recoveries.resume(controller, mac.remaining, mac.count)
         self.macs = []
-        bus.resume()
+        self.bus.resume()
 
     # -- time -----------------------------------------------------------------------------------
 
@@ -196,12 +194,13 @@ class Wire:
         """Instant of a tick; exact, rounded half up as `BitTiming.to_ns` does."""
         return self._ref_ns + (2 * tick * NS_PER_S + self._rate) // (2 * self._rate)
 
-    def whole_bits(self, wait_ns: int) -> int:
-        """Nominal bit times that fit into a duration."""
-        return wait_ns * self._rate // (NS_PER_S * self._nominal[0])
-
     def _next_tick(self) -> int:
-        return min(mac.next_tick for mac in self.macs)
+        macs = self.macs
+        tick = macs[0].next_tick
+        for mac in macs:
+            if mac.next_tick < tick:
+                tick = mac.next_tick
+        return tick
 
     def _begin_bit(self, mac: Mac, tick: int) -> None:
         mac.drive = mac.output
@@ -223,10 +222,10 @@ class Wire:
 
     def _is_awaited(self) -> bool:
         """Whether the event that fires is the one posted last: others were overtaken."""
-        awaited = self.active and self._awaited_ns == self.bus.scheduler.now_ns
-        if awaited:
-            self._awaited_ns = -1
-        return awaited
+        if not self.active or self._awaited_ns != self.bus.scheduler.now_ns:
+            return False
+        self._awaited_ns = -1
+        return True
 
     def _go_on(self) -> None:
         """Process tick after tick as long as nothing else is due."""
@@ -252,18 +251,21 @@ class Wire:
     def _process(self, tick: int) -> bool:
         """Bit borders and sample points of one tick; whether somebody may start a frame now."""
         self._tick = tick
-        macs = self.macs
-        sampling = [mac for mac in macs if mac.sampling and mac.next_tick == tick]
-        bordering = [mac for mac in macs if not mac.sampling and mac.next_tick == tick]
+        sampling: list[Mac] = []
+        bordering: list[Mac] = []
+        for mac in self.macs:
+            if mac.next_tick == tick:
+                (sampling if mac.sampling else bordering).append(mac)
         may_start = False
         if bordering:
             self._effects()
             for mac in bordering:
                 self._begin_bit(mac, tick)
-                may_start = may_start or mac.state in _RESTING
+                state = mac.state
+                if state is _IDLE or state is _SUSPEND or (state is _RECOVERING and mac.count):
+                    may_start = True
             if not may_start and stuck(self.macs):
-                self.asleep = True
-                self.bus.armed = False
+                self.asleep = True  # and armed: a request changes nothing
         if sampling:
             self._sample(sampling, tick)
         return may_start and not self._replaying
@@ -274,6 +276,7 @@ class Wire:
         for mac in self.macs:
             if mac.drive == 0:
                 level = 0
+                break
         disturbances = self.bus.disturbances
         seen = [level] * len(macs)
         if disturbances:
@@ -295,11 +298,13 @@ class Wire:
                 mac.next_tick = tick + bit - sample_at
         if self.notes.detections:
             self.notes.bit_over()
-        if any(mac.bit == 0 and mac.state is MacState.FRAME for mac in macs):
-            self._sof_ns = self.instant_ns(tick - self._nominal[1])
-            if self._busy_from_ns is None:
-                self._busy_from_ns = self._sof_ns
-            self._logged = False
+        for mac in macs:
+            if mac.bit == 0 and mac.state is MacState.FRAME:
+                self._sof_ns = self.instant_ns(tick - self._nominal[1])
+                if self._busy_from_ns is None:
+                    self._busy_from_ns = self._sof_ns
+                self._logged = False
+                break
 
     # -- starting frames, falling asleep --------------------------------------------------------
 
@@ -396,7 +401,7 @@ class Wire:
                 controller.transmitted_count -= 1
                 controller.sending = counted
             if controller.sending is not None:
-                self._given_up, self._given_up_by = controller.sending, controller.name
+                self._given_up = (controller.name, controller.sending)
                 self.notes.destroyed(controller.sending[3], controller.name)
                 controller.not_sent(lost=False)
 
@@ -489,7 +494,6 @@ class Wire:
         sender = next(
             (each for each in bus.controllers if each.bus is bus and each.sending is not None), None
         )
-        request = self._given_up if sender is None else sender.sending
-        name = self._given_up_by if sender is None else sender.name
+        name, request = self._given_up if sender is None else (sender.name, sender.sending)
         request_ns = self._sof_ns if request is None else request[2]
         bus.log.append(BusRecord(self._sof_ns, eof_ns, bus.name, frame, name, request_ns))

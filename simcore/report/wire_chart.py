@@ -111,9 +111,11 @@ class WireChart:
                 f"Shown is {format_ns(self._begin_ns)} to {format_ns(self._end_ns)}; before and "
                 f"after there is no error frame and no change of state."
             )
+        frames = " and ".join(counted) if self._counts else "No error frame"
+        bins = f"in {len(self._counts)} of {BINS} bins" if self._counts else f"in {BINS} bins"
         return (
-            f"{shown} {' and '.join(counted)} in {len(self._counts)} of {BINS} bins of "
-            f"{_microseconds(self._bin_ns)} us; in each bin a lane shows its worst state."
+            f"{shown} {frames} {bins} of {_microseconds(self._bin_ns)} us; in each bin a lane "
+            f"shows its worst state."
         )
 
     @property

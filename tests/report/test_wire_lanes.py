@@ -261,11 +261,16 @@ def test_thousands_of_error_frames_stay_small_and_every_one_is_counted() -> None
     assert columns[1].count("M") == int(match[2])
 
 
-def test_the_note_says_when_nothing_was_cut_off() -> None:
+def test_the_note_says_what_is_shown_and_what_is_counted_together() -> None:
     frames = [error_frame(0, "CDC"), error_frame(s(4) - us(40), "CDC")]
     assert chart(frames, []).note == (
         "Shown is the whole run. 2 error frames in 2 of 900 bins of 4444.4 us; "
         "in each bin a lane shows its worst state."
+    )
+    changes = [change(s(1), "EMB_FL", ACTIVE, BUS_OFF), change(s(2), "EMB_FL", BUS_OFF, ACTIVE)]
+    assert chart([], changes).note == (
+        "Shown is 950 ms to 2050 ms; before and after there is no error frame and no change of "
+        "state. No error frame in 900 bins of 1222.2 us; in each bin a lane shows its worst state."
     )
 
 
