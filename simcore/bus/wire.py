@@ -18,6 +18,7 @@ from math import lcm
 from typing import TYPE_CHECKING
 
 from simcore.bus.controller import Controller, Request
+from simcore.bus.delivery import Attempt, deliver, sent_through
 from simcore.bus.error_notes import ErrorNotes
 from simcore.bus.frame import Frame
 from simcore.bus.frame_reading import MacState
@@ -29,8 +30,7 @@ from simcore.bus.grouping import (
     stuck,
     taken_out,
 )
-from simcore.bus.log import BusRecord
-from simcore.bus.mac import SUSPEND_BITS, Mac
+from simcore.bus.mac import INTEGRATION_BITS, SUSPEND_BITS, Mac
 from simcore.kernel import Priority
 from simcore.units import NS_PER_S
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _BUS = int(Priority.BUS)
 _ARBITRATION = int(Priority.ARBITRATION)
 _IDLE, _SUSPEND, _RECOVERING = MacState.IDLE, MacState.SUSPEND, MacState.RECOVERING
+_DOZES = frozenset({MacState.IDLE, MacState.RECOVERING})
 _RESTING = frozenset({MacState.IDLE, MacState.SUSPEND, MacState.RECOVERING})
 _SYNCHRONISES = _RESTING | {MacState.INTERMISSION, MacState.START}
 
@@ -48,18 +49,17 @@ class Wire:
     """Bit-by-bit simulation of one bus. `active` while it is in charge."""
 
     __slots__ = (
+        "_attempt",
         "_awaited_ns",
         "_busy_from_ns",
         "_counted",
         "_data",
-        "_given_up",
-        "_logged",
+        "_dozes_from_ns",
         "_nominal",
         "_rate",
         "_ref_ns",
         "_replaying",
         "_silent",
-        "_sof_ns",
         "_tick",
         "active",
         "asleep",
@@ -94,15 +94,12 @@ class Wire:
         """The frame last decoded and the bits it came from."""
         self._ref_ns = 0
         self._tick = 0
-        self._sof_ns = 0
+        self._attempt = Attempt()
         self._awaited_ns = -1
         """For when the next event is posted."""
-        self._given_up: tuple[str, Request | None] = ("", None)
-        """The attempt that failed last: a listener may still see its frame through."""
-        self._logged = False
-        """The frame at hand is in the log."""
         self._counted: dict[Controller, Request] = {}
         """Senders of a frame that had counted as sent when the wire took over."""
+        self._dozes_from_ns: int | None = None
         self._replaying = False
         self._silent = False
         """What happens in a replay had its effects already."""
@@ -130,7 +127,7 @@ class Wire:
                 controller.sending = request
                 controller.transmitted_count -= 1
             machine_of(controller, self.macs).begin(request[3])
-        self._logged = delivered
+        self._attempt.logged = delivered
         self._busy_from_ns = sof_ns
         for mac in self.macs:
             self._begin_bit(mac, 0)
@@ -139,7 +136,7 @@ class Wire:
         while self.instant_ns(self._next_tick()) <= now_ns:
             self._process(self._next_tick())
         self._replaying = self._silent = False
-        self._logged = delivered
+        self._attempt.logged = delivered
 
     def take_idle(self) -> None:
         """Take over an idle bus: every node is synchronised to this instant."""
@@ -151,6 +148,7 @@ class Wire:
         """Somebody did something: go on. The grid of the bits begins anew."""
         if self.asleep:
             self.asleep = False
+            self._catch_up()
             self._ref_ns = self.bus.scheduler.now_ns
             self._tick = 0
             for mac in self.macs:
@@ -166,7 +164,8 @@ class Wire:
         self._ref_ns = ref_ns
         self._tick = 0
         self._awaited_ns = -1
-        self._logged = False
+        self._dozes_from_ns = None
+        self._attempt.logged = False
         self._busy_from_ns = None
         self._counted.clear()
         self.valid.clear()
@@ -300,10 +299,10 @@ class Wire:
             self.notes.bit_over()
         for mac in macs:
             if mac.bit == 0 and mac.state is MacState.FRAME:
-                self._sof_ns = self.instant_ns(tick - self._nominal[1])
+                self._attempt.sof_ns = self.instant_ns(tick - self._nominal[1])
                 if self._busy_from_ns is None:
-                    self._busy_from_ns = self._sof_ns
-                self._logged = False
+                    self._busy_from_ns = self._attempt.sof_ns
+                self._attempt.logged = False
                 break
 
     # -- starting frames, falling asleep --------------------------------------------------------
@@ -330,12 +329,47 @@ class Wire:
         if senders:
             self._begin(senders)
             bus.announce(senders)
-        elif all(mac.state is MacState.IDLE for mac in self.macs) and not bus.contenders:
+        elif all(mac.state in _DOZES for mac in self.macs) and not bus.contenders:
             if not any(mac.drive == 0 for mac in self.macs) and bus.line_is_recessive():
-                self.asleep = True
-                bus.armed = False
-                return
+                if self._doze():
+                    return
         self._go_on()
+
+    def _doze(self) -> bool:
+        """Recessive and nobody wants anything: sleep until somebody does, or has recovered."""
+        left = [
+            mac.remaining * INTEGRATION_BITS - mac.count
+            for mac in self.macs
+            if mac.state is MacState.RECOVERING
+        ]
+        if left and min(left) < INTEGRATION_BITS:
+            return False
+        self.asleep = True
+        self.bus.armed = False
+        self._dozes_from_ns = self.bus.scheduler.now_ns
+        if left:
+            # The last bit is read awake.
+            wake_ns = self.instant_ns(self._tick + (min(left) - 1) * self._nominal[0])
+            self._awaited_ns = wake_ns
+            self.bus.scheduler.post(wake_ns, _BUS, self._doze_over)
+        return True
+
+    def _doze_over(self) -> None:
+        if self.asleep and self._is_awaited():
+            self.bus.armed = True
+            self.wake()
+
+    def _catch_up(self) -> None:
+        """Bits that passed in sleep, for those who count recessive ones."""
+        if self._dozes_from_ns is None:
+            return
+        slept_ns = self.bus.scheduler.now_ns - self._dozes_from_ns
+        self._dozes_from_ns = None
+        bits = slept_ns * self._rate // (NS_PER_S * self._nominal[0])
+        for mac in self.macs:
+            if mac.state is MacState.RECOVERING:
+                runs, mac.count = divmod(mac.count + bits, INTEGRATION_BITS)
+                mac.remaining -= runs
 
     def _rest(self) -> None:
         """The bus is idle: its busy time is known."""
@@ -401,14 +435,14 @@ class Wire:
                 controller.transmitted_count -= 1
                 controller.sending = counted
             if controller.sending is not None:
-                self._given_up = (controller.name, controller.sending)
+                self._attempt.given_up = (controller.name, controller.sending)
                 self.notes.destroyed(controller.sending[3], controller.name)
                 controller.not_sent(lost=False)
 
     def delimiter_over(self, mac: Mac) -> None:
         """An error or overload frame is complete for a node."""
         end_ns = self.instant_ns(self._tick + self._nominal[0] - self._nominal[1])
-        self.notes.delimiter_over(end_ns, self._sof_ns)
+        self.notes.delimiter_over(end_ns, self._attempt.sof_ns)
 
     def acknowledged(self, mac: Mac) -> None:
         """Receivers read a good frame up to the ACK slot."""
@@ -426,6 +460,7 @@ class Wire:
 
     def begin_recovery(self, controller: Controller) -> None:
         """A bus-off node begins to count its 128 times 11 recessive bits."""
+        self.wake()
         mac = Mac(self, [controller], MacState.RECOVERING)
         mac.remaining = self.bus.recoveries.taken(controller)[0]
         if self.macs:
@@ -434,7 +469,6 @@ class Wire:
         else:
             self._begin_bit(mac, self._tick)
         self.macs.append(mac)
-        self.wake()
 
     def left_out(self, mac: Mac) -> None:
         """A tolerant classic controller waits for 11 recessive bits."""
@@ -457,43 +491,9 @@ class Wire:
         done, self.done = self.done, []
         if self._silent:
             return
+        bus, attempt = self.bus, self._attempt
         if valid:
-            self._deliver(valid)
+            deliver(bus, attempt, valid, self.instant_ns(self._tick + self._nominal[0]))
         for mac in done:
             for controller in mac.members:
-                self._through(controller)
-
-    def _deliver(self, valid: list[Mac]) -> None:
-        controllers = self.bus.controllers
-        if not self._logged and valid[0].received is not None:
-            self._record(valid[0].received, self.instant_ns(self._tick + self._nominal[0]))
-        pairs = [(member, mac.received) for mac in valid for member in mac.members]
-        pairs.sort(key=lambda pair: controllers.index(pair[0]))
-        for controller, frame in pairs:
-            if frame is not None and controller.accepts(frame):
-                controller.count_received(1)
-                controller.deliver(frame)
-
-    def _through(self, controller: Controller) -> None:
-        request = controller.sending
-        if request is None:
-            return  # counted before the wire took over
-        frame = self.bus.as_sent(controller, request)
-        if not self._logged:
-            self._record(frame, self.instant_ns(self._tick))
-        controller.sent()
-        controller.transmitted_count += 1
-        controller.transmitted_well()
-        if controller.on_transmitted is not None:
-            controller.on_transmitted(frame)
-
-    def _record(self, frame: Frame, eof_ns: int) -> None:
-        """The frame into the log, with who sends it."""
-        self._logged = True
-        bus = self.bus
-        sender = next(
-            (each for each in bus.controllers if each.bus is bus and each.sending is not None), None
-        )
-        name, request = self._given_up if sender is None else (sender.name, sender.sending)
-        request_ns = self._sof_ns if request is None else request[2]
-        bus.log.append(BusRecord(self._sof_ns, eof_ns, bus.name, frame, name, request_ns))
+                sent_through(bus, attempt, controller, self.instant_ns(self._tick))
