@@ -366,6 +366,8 @@ class IrregularTraffic:
 
     def gone_bus_off(self, controller: Controller) -> None:
         """A controller left the bus; how it comes back is its configuration."""
+        self.recoveries.forget(controller)
+        controller.recovering = False
         options = controller.options
         if options.recovery is not Recovery.AUTOMATIC:
             return

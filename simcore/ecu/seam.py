@@ -59,6 +59,9 @@ class Node(Protocol):
     need not be asked for it after each. A node on two buses may have a method
     `receive_on(channel, frame, now_ns)`: frames of the second bus come there, copies included.
     Without one `receive` gets what either bus brings first, and no second copy.
+
+    A node may have a method `bus_state(channel, state, now_ns)`: it is told of every change of its
+    controllers' error state (`simcore.bus.ErrorState`), as a driver's callbacks tell real software.
     """
 
     def start(self, port: Port, now_ns: int) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Protocol
 
-from simcore.bus import Bus, Controller, ControllerOptions, Frame
+from simcore.bus import Bus, Controller, ControllerOptions, Frame, StateChange, WireError
 from simcore.ecu import Node
 from simcore.errors import UsageError
 from simcore.kernel import Scheduler
@@ -105,6 +105,8 @@ class NodeHost:
         self._controllers: dict[str, Controller] = {first.name: self._default}
         if self._second is not None:
             self._controllers[self._second_name] = self._second
+        for controller in self._controllers.values():
+            controller.listen_errors(self._wire_event)
         # On a single bus the controller itself sends: one call less per frame.
         self.send: Send = self._default.send if self._second is None else self._send_on
 
@@ -270,6 +272,18 @@ class NodeHost:
             return True
         self._brought[identifier] = (lane, frame.data)
         return False
+
+    def _wire_event(self, event: WireError | StateChange) -> None:
+        """A controller of this node changed its error state: tell a module that wants to know."""
+        bus_state = getattr(self.node, "bus_state", None)
+        if not self.running or bus_state is None or not isinstance(event, StateChange):
+            return
+        try:
+            bus_state(event.channel, event.after, self._scheduler.now_ns)
+            if not self._fixed_schedule and self.node.next_deadline_ns() != self._armed_ns:
+                self._arm()
+        except (Exception, SystemExit, GeneratorExit) as error:
+            self._crashed("bus_state", error)
 
     def tick(self, now_ns: int) -> int | None:
         """The clock's call at a deadline the node asked for; returns the next one."""

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from simcore.bus import Frame
+from simcore.bus import ErrorState, Frame
 from simcore.ecu import Emb, Node, Port
 from simcore.errors import UsageError
+from simcore.faults import BusOff
 from simcore.network import Database
 from simcore.protection import E2eStatus, Profile05Receiver, Profile05Sender
 from simcore.resources import scenario_path
@@ -513,3 +514,37 @@ def test_two_nodes_that_send_different_frames_at_once_are_a_finding(standing: Ri
     assert "0x001 from GW and TST at one instant: 16 error frames" in finding.text
     report_collisions(standing)
     assert len(standing.log.findings) == 1
+
+
+class Told(Quiet):
+    """Notes what its controllers go through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.states: list[tuple[str, ErrorState, int]] = []
+
+    def bus_state(self, channel: str, state: ErrorState, now_ns: int) -> None:
+        self.states.append((channel, state, now_ns))
+        if state is ErrorState.WARNING:
+            raise RuntimeError("cannot stand it")
+
+
+def test_a_module_is_told_of_the_error_states_of_its_controllers(standing: Rig) -> None:
+    node = Told()
+    standing.replace("GW", node)
+    standing.inject(BusOff(bus="CHASSIS_A", node="GW"))
+    standing.run_for(ms(110))
+    assert [(channel, state) for channel, state, _ in node.states] == [
+        ("CHASSIS_A", ErrorState.BUS_OFF),
+        ("CHASSIS_A", ErrorState.ACTIVE),
+    ]
+    assert 102 <= (node.states[1][2] - node.states[0][2]) / ms(1) <= 106
+
+
+def test_a_module_that_raises_when_told_is_switched_off(standing: Rig) -> None:
+    standing.replace("GW", Told())
+    standing.bus("CHASSIS_A").controller("GW").add_transmit_errors(100)
+    (finding,) = standing.log.findings
+    assert finding.text.startswith(
+        "bus_state raised RuntimeError: cannot stand it; the node is switched off"
+    )
