@@ -48,6 +48,10 @@ class Disturbance:
         """Whether this node may read other levels than the rest."""
         return False
 
+    def mutes(self, node: str) -> bool:
+        """Whether what this node drives does not reach the bus; such a node is singled out."""
+        return False
+
     def on_wire(self, level: int, at: WireBit) -> int:
         """The level everybody gets."""
         return level
@@ -158,6 +162,24 @@ class NoAcknowledgement(BitFlips):
 
     def on_wire(self, level: int, at: WireBit) -> int:
         return level
+
+
+class MuteTransmitter(Disturbance):
+    """One node drives nothing: it hears the bus, but its dominant bits do not get there."""
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: str) -> None:
+        self.node = node
+
+    def concerns(self, frame: Frame, sender: str, sof_ns: int, bit_count: int) -> bool:
+        return sender == self.node or bool(self.bus.controller(self.node).queue)
+
+    def singles_out(self, node: str) -> bool:
+        return node == self.node
+
+    def mutes(self, node: str) -> bool:
+        return node == self.node
 
 
 class HeldLine(Disturbance):

@@ -6,10 +6,11 @@ they part when that ends. Who reads which level at what time is the business of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from simcore.bus.controller import RECEIVE_COUNT_MAX, Controller
-from simcore.bus.disturbance import WireBit
+from simcore.bus.disturbance import Disturbance, WireBit
 from simcore.bus.error_record import ErrorState
 from simcore.bus.frame_reading import MacState
 from simcore.bus.mac import SUSPEND_BITS, Mac
@@ -119,6 +120,19 @@ def stuck(macs: list[Mac]) -> bool:
         ):
             return False
     return bool(macs)
+
+
+def level_of(macs: list[Mac], disturbances: Sequence[Disturbance]) -> int:
+    """What the nodes make of the bus: wired-AND of all that drive it."""
+    for mac in macs:
+        if mac.drive == 0:
+            name = mac.members[0].name
+            for each in disturbances:
+                if each.mutes(name):
+                    break
+            else:
+                return 0
+    return 1
 
 
 def place_in_frame(macs: list[Mac], now_ns: int) -> WireBit:

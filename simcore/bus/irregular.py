@@ -152,6 +152,7 @@ class IrregularTraffic:
             and each.on_bus
             and not each.options.listen_only
             and (each.options.fd is FdSupport.FULL or not frame.is_fd)
+            and not any(disturbance.mutes(each.name) for disturbance in self.disturbances)
             for each in self.controllers
         )
 

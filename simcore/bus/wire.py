@@ -23,6 +23,7 @@ from simcore.bus.error_notes import ErrorNotes
 from simcore.bus.frame import Frame
 from simcore.bus.frame_reading import MacState
 from simcore.bus.grouping import (
+    level_of,
     machine_of,
     machines_at,
     parted_by_state,
@@ -271,12 +272,8 @@ class Wire:
 
     def _sample(self, macs: list[Mac], tick: int) -> None:
         """Everybody in `macs` reads the level at this instant."""
-        level = 1
-        for mac in self.macs:
-            if mac.drive == 0:
-                level = 0
-                break
         disturbances = self.bus.disturbances
+        level = level_of(self.macs, disturbances)
         seen = [level] * len(macs)
         if disturbances:
             at = place_in_frame(self.macs, self.instant_ns(tick))
@@ -330,9 +327,8 @@ class Wire:
             self._begin(senders)
             bus.announce(senders)
         elif all(mac.state in _DOZES for mac in self.macs) and not bus.contenders:
-            if not any(mac.drive == 0 for mac in self.macs) and bus.line_is_recessive():
-                if self._doze():
-                    return
+            if level_of(self.macs, ()) == 1 and bus.line_is_recessive() and self._doze():
+                return
         self._go_on()
 
     def _doze(self) -> bool:

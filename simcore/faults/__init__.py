@@ -17,6 +17,7 @@ from simcore.faults.wire import (
     NodeUnplugged,
     OpenWire,
     StuckDominant,
+    StuckRecessive,
     WireFault,
 )
 
@@ -34,5 +35,6 @@ __all__ = [
     "NodeUnplugged",
     "OpenWire",
     "StuckDominant",
+    "StuckRecessive",
     "WireFault",
 ]

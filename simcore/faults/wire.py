@@ -18,6 +18,7 @@ from simcore.bus import (
     Frame,
     FrameMatch,
     HeldLine,
+    MuteTransmitter,
     NoAcknowledgement,
     ReceiveNoise,
 )
@@ -174,6 +175,25 @@ class StuckDominant:
         bus = _bus(buses, self.bus, self)
         bus.controller(self.node)
         return _disturbed(bus, HeldLine(0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StuckRecessive:
+    """One node's transmitter is dead: it hears the bus, but what it drives does not get there."""
+
+    bus: str
+    node: str
+
+    @property
+    def sentence(self) -> str:
+        """For the report."""
+        return f"{self.bus}: transmitter of {self.node} stuck recessive"
+
+    def install(self, buses: Mapping[str, Bus], scheduler: Scheduler) -> Installed:
+        """From now on, also in the middle of a frame."""
+        bus = _bus(buses, self.bus, self)
+        bus.controller(self.node)
+        return _disturbed(bus, MuteTransmitter(self.node))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -443,6 +463,7 @@ WireFault = (
     | AckSuppressed
     | BusShorted
     | StuckDominant
+    | StuckRecessive
     | DominantPulse
     | OpenWire
     | NodeUnplugged

@@ -23,6 +23,7 @@ from simcore.faults import (
     NodeUnplugged,
     OpenWire,
     StuckDominant,
+    StuckRecessive,
     WireFault,
 )
 from simcore.kernel import Priority, Scheduler
@@ -134,6 +135,36 @@ def test_a_stuck_transceiver_is_a_dominant_bus(bench: Bench) -> None:
     bench.send()
     bench.run(ms(5))
     assert all(len(frames) == 0 for frames in bench.got.values())
+
+
+def test_a_dead_transmitter_hears_everything_and_ends_bus_off(bench: Bench) -> None:
+    fault = bench.install(StuckRecessive(bus="X", node="A"))
+    bench.send("B", Frame(0x300))
+    bench.run(us(500))
+    assert bench.got["A"] == bench.got["C"] == [Frame(0x300)]
+    bench.send()
+    bench.send("B", Frame(0x301))  # A spoils nobody's frame with flags nobody sees
+    bench.run(ms(3))
+    assert bench.got["C"] == [Frame(0x300), Frame(0x301)]
+    states = [change.after for change in bench.bus.state_changes if change.node == "A"]
+    assert ErrorState.BUS_OFF in states
+    assert {change.node for change in bench.bus.state_changes} == {"A"}
+    fault.remove()
+    bench.run(ms(5))
+    bench.send()
+    bench.run(ms(1))
+    assert FRAME in bench.got["B"]
+
+
+def test_a_dead_transmitter_acknowledges_nothing() -> None:
+    bench = Bench()
+    for name in "CD":
+        bench.nodes[name].set_enabled(False)
+    bench.install(StuckRecessive(bus="X", node="B"))
+    bench.send()
+    bench.run(ms(10))
+    assert bench.nodes["A"].transmitted_count == 0
+    assert bench.nodes["A"].transmit_error_count == 128
 
 
 def test_a_pulse_within_a_frame_destroys_it_and_the_repetition_gets_through(bench: Bench) -> None:
@@ -267,6 +298,7 @@ EVERY_FAULT: list[WireFault] = [
     AckSuppressed(bus="X", arbitration_id=0x200),
     BusShorted(bus="X"),
     StuckDominant(bus="X", node="A"),
+    StuckRecessive(bus="X", node="A"),
     DominantPulse(bus="X", duration_ns=1000, period_ns=us(300)),
     OpenWire(bus="X", node="A"),
     NodeUnplugged(bus="X", node="A"),
