@@ -88,6 +88,7 @@ class BitFlips(Disturbance):
     __slots__ = (
         "_active",
         "_seen",
+        "_struck",
         "bits",
         "every",
         "hit_count",
@@ -95,6 +96,7 @@ class BitFlips(Disturbance):
         "limit",
         "match",
         "node",
+        "struck_count",
     )
 
     def __init__(
@@ -114,11 +116,15 @@ class BitFlips(Disturbance):
         self.every = every
         self.limit = limit
         self.hit_count = 0
+        """Frames picked so far."""
+        self.struck_count = 0
+        """Frames that had such a bit and were read wrongly."""
+        self._struck = False
         self._seen = 0
         self._active = False
 
     def concerns(self, frame: Frame, sender: str, sof_ns: int, bit_count: int) -> bool:
-        self._active = False
+        self._active = self._struck = False
         if self.match.takes(frame, sender):
             self._seen += 1
             if self._seen % self.every == 0 and (self.limit is None or self.hit_count < self.limit):
@@ -138,6 +144,9 @@ class BitFlips(Disturbance):
     def _applied(self, level: int, at: WireBit) -> int:
         if not self._active or at.bit not in self.bits:
             return level
+        if not self._struck:
+            self._struck = True
+            self.struck_count += 1
         return 1 - level if self.level is None else self.level
 
 
@@ -158,7 +167,10 @@ class NoAcknowledgement(BitFlips):
         return self._active and node == self._sender
 
     def at_node(self, node: str, level: int, at: WireBit) -> int:
-        return 1 if at.in_ack_slot else level
+        if not at.in_ack_slot:
+            return level
+        self.struck_count += 1
+        return 1
 
     def on_wire(self, level: int, at: WireBit) -> int:
         return level

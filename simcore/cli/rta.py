@@ -296,6 +296,9 @@ def _write_files(
     from simcore.report.response_plot import write_response_plot
     from simcore.report.response_table import write_response_table
 
+    for option, path, ending in (("--csv", csv_file, ".csv"), ("--plot", plot_file, ".svg")):
+        if path is not None and path.suffix != ending:
+            raise UsageError(option, expected=f"a file name that ends in {ending}", got=str(path))
     if csv_file is not None:
         write_response_table(csv_file, analysis)
     if plot_file is not None:

@@ -152,6 +152,8 @@ def _require_logs(session: Session) -> None:
 
     for log_format in session.log_formats:
         require_format(log_format)
+    if session.log_node is not None and not session.log_formats:
+        raise UsageError("--log-node", expected="--log with it: there is no log to write")
     if session.log_node is not None:
         nodes = (session.database or Database.reference()).nodes
         if session.log_node not in nodes:

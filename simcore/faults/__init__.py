@@ -4,21 +4,31 @@ One file per layer. Today: ECU faults and faults of the wire.
 """
 
 from simcore.faults.ecu import EcuSilent
+from simcore.faults.installed import Installed
 from simcore.faults.wire import (
     AckSuppressed,
-    BabblingNode,
     BitError,
-    BusOff,
-    BusOpen,
     BusShorted,
     DominantPulse,
     GroundOffset,
-    Installed,
-    NodeUnplugged,
-    OpenWire,
     StuckDominant,
     StuckRecessive,
-    WireFault,
+)
+from simcore.faults.wire_nodes import BabblingNode, BusOff, BusOpen, NodeUnplugged, OpenWire
+
+WireFault = (
+    BitError
+    | AckSuppressed
+    | BusShorted
+    | StuckDominant
+    | StuckRecessive
+    | DominantPulse
+    | OpenWire
+    | NodeUnplugged
+    | BusOpen
+    | BusOff
+    | GroundOffset
+    | BabblingNode
 )
 
 __all__ = [

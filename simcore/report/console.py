@@ -65,7 +65,8 @@ class _Printer:
             self.line(f"  FAILED  {requirement}: named by the scenario but never judged", "red")
         for fault in result.faults:
             stop = "the end" if fault.stop_ns is None else format_ns(fault.stop_ns)
-            self.line(f"  FAULT  {format_ns(fault.start_ns)} to {stop}  {fault.sentence}")
+            effect = f": {fault.effect}" if fault.effect else ""
+            self.line(f"  FAULT  {format_ns(fault.start_ns)} to {stop}  {fault.sentence}{effect}")
         for finding in result.findings:
             at = format_ns(finding.time_ns)
             self.line(f"  FINDING  {at}  {finding.source}: {finding.text}", "red")

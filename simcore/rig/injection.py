@@ -96,6 +96,7 @@ class InjectedFault:
             where=" on ".join(places),
             start_ns=self.start_ns,
             stop_ns=self.stop_ns,
+            effect=getattr(self._handle, "effect", ""),
         )
 
 

@@ -179,7 +179,7 @@ def _cycle_times(rig: Rig) -> Iterator[Check]:
             worst_ratio <= CYCLE_TOLERANCE_RATIO and not missing,
             text=f"largest cycle deviation: {worst or 'nothing measured'}"
             + (f"; missing: {', '.join(missing)}" if missing else "")
-            + (f"; disturbed on purpose: {', '.join(sorted(disturbed))}" if disturbed else ""),
+            + _not_judged(disturbed),
             measured=f"{100.0 * max(worst_ratio, 0.0):.1f} %",
             limit=f"<= {100.0 * CYCLE_TOLERANCE_RATIO:.0f} %",
             source="invariant cycle times",
@@ -208,6 +208,11 @@ def _is_missing(rig: Rig, message: Message, folds: list[MessageFold]) -> bool:
     return rig.now_ns - last_ns > 2 * (message.cycle_time_ns or 0)
 
 
+def _not_judged(disturbed: frozenset[str]) -> str:
+    names = " and ".join(sorted(disturbed))
+    return f"; not judged, because of a fault of the wire: {names}" if names else ""
+
+
 def _bus_load(rig: Rig, buses: tuple[BusStatistics, ...]) -> Iterator[Check]:
     """COM-LOAD: no bus busier than 50 % in any window, unless it was disturbed on purpose."""
     disturbed = disturbed_buses(rig)
@@ -218,7 +223,8 @@ def _bus_load(rig: Rig, buses: tuple[BusStatistics, ...]) -> Iterator[Check]:
             rig,
             "COM-LOAD",
             bus.peak_load_ratio <= LOAD_LIMIT_RATIO,
-            text=f"{bus.channel}: highest load of any {format_ns(bus.load_window_ns)}",
+            text=f"{bus.channel}: highest load of any {format_ns(bus.load_window_ns)}"
+            + _not_judged(disturbed),
             measured=f"{100.0 * bus.peak_load_ratio:.1f} %",
             limit=f"<= {100.0 * LOAD_LIMIT_RATIO:.0f} %",
             source="invariant bus load",

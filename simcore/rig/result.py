@@ -65,6 +65,8 @@ class FaultRecord:
     start_ns: int
     stop_ns: int | None
     """`None` where it lasted to the end of the run."""
+    effect: str = ""
+    """What it did, where that can be counted: `3 frames hit`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,10 @@ class Rig:
         timing: BitTiming | None = None,
         pacing: Pacing | None = None,
     ) -> None:
+        if database is not None and not isinstance(database, Database):
+            raise UsageError(
+                "Rig, database", expected="a Database, as Database.load(path)", got=repr(database)
+            )
         self.random = RandomStreams(seed)
         self.seed = seed
         self.database = database if database is not None else Database.reference()

@@ -79,6 +79,14 @@ def test_a_bit_error_hits_every_nth_frame_of_one_message_as_often_as_told(bench:
     assert [frame.errors[0].bit for frame in bench.bus.error_frames] == [20, 20]
 
 
+def test_a_fault_says_how_many_frames_it_hit(bench: Bench) -> None:
+    hit = bench.install(BitError(bus="X", bits=(20,), limit=2))
+    missed = bench.install(BitError(bus="X", bits=(700,), limit=None))
+    bench.send_every_ms(5)
+    bench.run(ms(10))
+    assert (hit.effect, missed.effect) == ("2 frames hit", "0 frames hit")
+
+
 def test_a_bit_error_at_one_node_is_seen_by_that_node_first(bench: Bench) -> None:
     bench.install(BitError(bus="X", bits=(20,), node="C"))
     bench.send()
@@ -341,6 +349,10 @@ def test_every_fault_refuses_a_bus_that_is_not_there(fault: WireFault, bench: Be
 def test_a_node_that_is_not_there_is_refused(bench: Bench) -> None:
     with pytest.raises(UsageError, match=r"^X: node 'Z': expected one of A, B, C, D$"):
         bench.install(OpenWire(bus="X", node="Z"))
+    with pytest.raises(UsageError, match=r"^X: node 'Z': expected one of A, B, C, D$"):
+        bench.install(BitError(bus="X", bits=(1,), sender="Z"))
+    with pytest.raises(UsageError, match=r"^X: node 'Z': expected one of A, B, C, D$"):
+        bench.install(AckSuppressed(bus="X", sender="Z"))
 
 
 @pytest.mark.parametrize(
@@ -348,6 +360,8 @@ def test_a_node_that_is_not_there_is_refused(bench: Bench) -> None:
     [
         (partial(BitError, bus="X", bits=()), r"BitError\.bits"),
         (partial(BitError, bus="X", bits=(-1,)), r"BitError\.bits"),
+        (partial(BitError, bus="X", bits=(741,)), r"BitError\.bits"),
+        (partial(BitError, bus="X", bits=30), r"BitError\.bits"),
         (partial(BitError, bus="X", bits=(1,), level="low"), r"BitError\.level"),
         (partial(BitError, bus="X", bits=(1,), every=0), r"BitError\.every"),
         (partial(BitError, bus="X", bits=(1,), limit=0), r"BitError\.limit"),
