@@ -299,3 +299,11 @@ def test_a_file_that_cannot_be_read_has_no_bounds(simcore: Simcore) -> None:
     ended = simcore("run", "broken.py", "--rta")
     assert ended.code == 3
     assert "within bounds" not in ended.out
+
+
+@pytest.mark.parametrize(("option", "ending"), [("--csv", ".csv"), ("--plot", ".svg")])
+def test_a_file_of_another_kind_is_refused(simcore: Simcore, option: str, ending: str) -> None:
+    ended = simcore("rta", str(dbc_path("chassis_fd.dbc")), option, "x.png")
+    assert ended.code == 2
+    assert f"{option}: expected a file name that ends in {ending}, got x.png" in ended.err
+    assert not Path("x.png").exists()

@@ -700,3 +700,9 @@ def test_every_listed_name_can_be_run(simcore: Simcore) -> None:
     listed = [line.split("  ")[0] for line in simcore("list").lines]
     for name in listed:
         assert simcore("list", name).lines[0].startswith(name)
+
+
+def test_a_log_node_without_a_log_is_usage(simcore: Simcore, write: Write) -> None:
+    ended = simcore("run", str(write("a.py", QUICK_A)), "--log-node", "CDC", "--report", "out")
+    assert ended.code == 2
+    assert "--log-node: expected --log with it: there is no log to write" in ended.err

@@ -417,3 +417,11 @@ def test_a_class_in_the_place_of_a_node_is_refused_with_what_was_meant(standing:
         match=r"^replace EMB_FL: expected a node, as RestbusNode\(\) makes one, got the class$",
     ):
         standing.replace("EMB_FL", wrong)
+
+
+def test_a_path_is_no_database() -> None:
+    with pytest.raises(
+        UsageError,
+        match=r"^Rig, database: expected a Database, as Database\.load\(path\), got 'x'$",
+    ):
+        Rig(database="x")  # type: ignore[arg-type]
