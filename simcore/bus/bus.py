@@ -160,10 +160,13 @@ class Bus(IrregularTraffic):
     def _start_frame(self) -> None:
         """Start of frame is due. Goes on, frame after frame, as long as nothing else happens."""
         scheduler = self.scheduler
-        if self.wire.active or self._current is not None or scheduler.now_ns < self._ready_ns:
-            return  # overtaken by events
-        while self.contenders:
-            winner = self._next_sender()
+        if self._is_overtaken():
+            return
+        while contenders := self.contenders:
+            if self._regular and len(contenders) == 1 and not self._twins:
+                winner: Controller | None = contenders[0]
+            else:
+                winner = self._next_sender()
             if winner is None:
                 return
             valid_ns = self._transmit(winner)
@@ -173,11 +176,19 @@ class Bus(IrregularTraffic):
             try:
                 self._deliver()
             except BaseException:  # a receiver's defect must not silence the bus for good
-                self._idle_or_wait()
+                if not self.wire.active:
+                    self._idle_or_wait()
                 raise
+            if self.wire.active:
+                return  # a receiver disturbed the bus
             if not self.contenders or not scheduler.advance_to(self._ready_ns):
                 break
         self._idle_or_wait()
+
+    def _is_overtaken(self) -> bool:
+        """Whether the start of frame that was due has been overtaken by events."""
+        now_ns = self.scheduler.now_ns
+        return self.wire.active or self._current is not None or now_ns < self._ready_ns
 
     def _complete(self) -> None:
         """The frame on the wire is valid for its receivers."""
@@ -230,7 +241,8 @@ class Bus(IrregularTraffic):
             _, nominal_bits, data_bits = counted  # the same frame went out on another bus
         else:
             nominal_bits, data_bits = bit_counts(frame, iso=self._iso)
-            keep_counts(frame, (self._iso, nominal_bits, data_bits))
+            if self.keeps_counts:
+                keep_counts(frame, (self._iso, nominal_bits, data_bits))
         whole = self._whole_bit_ns
         if whole is not None:
             nominal_ns, data_ns = whole
@@ -250,7 +262,7 @@ class Bus(IrregularTraffic):
         self._current = _new_record(
             BusRecord, (sof_ns, eof_ns, self.name, frame, winner.name, request_ns)
         )
-        if self.recoveries.waiting:
+        if not self._regular and self.recoveries.waiting:
             self.recoveries.frame_starts(sof_ns, eof_ns)
         return valid_ns
 

@@ -44,7 +44,6 @@ class Controller:
         "_accepted",
         "_on_error",
         "_on_transmitted",
-        "_plain",
         "_receive",
         "_replaceable",
         "_received_count",
@@ -60,6 +59,7 @@ class Controller:
         "name",
         "options",
         "overrun_count",
+        "plain",
         "queue",
         "receive_error_count",
         "recovering",
@@ -112,7 +112,8 @@ class Controller:
         if self.queue or self.sending is not None:
             raise UsageError(f"{self.name}: configure", expected="no frames waiting")
         self.options = options
-        self._plain = (
+        # Whether the bus may take the next frame from the heap itself.
+        self.plain = (
             options.transmit is TransmitPolicy.PRIORITY
             and options.transmit_depth is None
             and not options.single_shot
@@ -142,7 +143,7 @@ class Controller:
         self._sequence = sequence = self._sequence + 1
         request = (header.arbitration_key, sequence, bus.scheduler.now_ns, frame)
         queue = self.queue
-        if self._plain and self.error_state is not _BUS_OFF:
+        if self.plain and self.error_state is not _BUS_OFF:
             if not queue:
                 bus.contenders.append(self)
             elif header.arbitration_id in self._replaceable and self._replace(request):
@@ -213,11 +214,6 @@ class Controller:
         if not queue:
             self.bus.contenders.remove(self)
         return request
-
-    @property
-    def plain(self) -> bool:
-        """Whether the bus may take the next frame from the heap itself."""
-        return self._plain
 
     @property
     def _by_priority(self) -> bool:

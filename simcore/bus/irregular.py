@@ -59,6 +59,8 @@ class IrregularTraffic:
         """Whether some error counter may be above 0."""
         self._ready_ns = 0
         self._current: BusRecord | None = None
+        self.keeps_counts = False
+        """Whether frames often go out on another bus, too: their bits are counted once then."""
         self._sof_ns = 0
         self._sent: tuple[Controller, Request] | None = None
         """Who sends the frame on the wire, or sent the last one."""

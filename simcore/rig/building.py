@@ -21,7 +21,10 @@ def chassis_buses(
 ) -> tuple[Bus, ...]:
     """`CHASSIS_A`, and `CHASSIS_B` where the database marks redundant nodes; one log for both."""
     names = (CHASSIS_A, CHASSIS_B) if database.redundant_nodes else (CHASSIS_A,)
-    return tuple(Bus(name, timing, scheduler, log=log) for name in names)
+    buses = tuple(Bus(name, timing, scheduler, log=log) for name in names)
+    for bus in buses:
+        bus.keeps_counts = len(buses) > 1
+    return buses
 
 
 def chassis_hosts(
