@@ -160,35 +160,32 @@ class Bus(IrregularTraffic):
     def _start_frame(self) -> None:
         """Start of frame is due. Goes on, frame after frame, as long as nothing else happens."""
         scheduler = self.scheduler
-        if self._is_overtaken():
-            return
+        wire = self.wire
+        if self.wire.active or self._current is not None or scheduler.now_ns < self._ready_ns:
+            return  # overtaken by events
         while contenders := self.contenders:
             if self._regular and len(contenders) == 1 and not self._twins:
-                winner: Controller | None = contenders[0]
+                valid_ns = self._transmit(contenders[0])
             else:
                 winner = self._next_sender()
-            if winner is None:
-                return
-            valid_ns = self._transmit(winner)
+                if winner is None:
+                    return
+                valid_ns = self._transmit(winner)
             if not scheduler.advance_to(valid_ns):
+                self._valid_ns = valid_ns
                 scheduler.post(valid_ns, _BUS, self._complete)
                 return
             try:
                 self._deliver()
             except BaseException:  # a receiver's defect must not silence the bus for good
-                if not self.wire.active:
+                if not wire.active:
                     self._idle_or_wait()
                 raise
-            if self.wire.active:
+            if wire.active:
                 return  # a receiver disturbed the bus
             if not self.contenders or not scheduler.advance_to(self._ready_ns):
                 break
         self._idle_or_wait()
-
-    def _is_overtaken(self) -> bool:
-        """Whether the start of frame that was due has been overtaken by events."""
-        now_ns = self.scheduler.now_ns
-        return self.wire.active or self._current is not None or now_ns < self._ready_ns
 
     def _complete(self) -> None:
         """The frame on the wire is valid for its receivers."""
@@ -256,7 +253,6 @@ class Bus(IrregularTraffic):
             valid_ns = sof_ns + to_ns(nominal_bits - 1, data_bits)
         self._sof_ns = sof_ns
         self._ready_ns = ready_ns
-        self._valid_ns = valid_ns
         self.busy_ns += ready_ns - sof_ns
         # The tuple is made directly: the constructor of a NamedTuple is a Python function.
         self._current = _new_record(

@@ -112,16 +112,21 @@ class Controller:
         if self.queue or self.sending is not None:
             raise UsageError(f"{self.name}: configure", expected="no frames waiting")
         self.options = options
-        # Whether the bus may take the next frame from the heap itself.
+        self._set_plain()
+        self._replaceable = options.replace_pending
+        self.bus.look_again()
+
+    def _set_plain(self) -> None:
+        """Whether requests go straight to the heap, and from there on the wire."""
+        options = self.options
         self.plain = (
-            options.transmit is TransmitPolicy.PRIORITY
+            self.error_state is not ErrorState.BUS_OFF
+            and options.transmit is TransmitPolicy.PRIORITY
             and options.transmit_depth is None
             and not options.single_shot
             and not options.listen_only
             and options.fd is FdSupport.FULL
         )
-        self._replaceable = options.replace_pending
-        self.bus.look_again()
 
     def send(self, frame: Frame, channel: str | None = None) -> None:
         """Request transmission. A disabled controller (node off) takes nothing and sends nothing.
@@ -143,7 +148,7 @@ class Controller:
         self._sequence = sequence = self._sequence + 1
         request = (header.arbitration_key, sequence, bus.scheduler.now_ns, frame)
         queue = self.queue
-        if self.plain and self.error_state is not _BUS_OFF:
+        if self.plain:
             if not queue:
                 bus.contenders.append(self)
             elif header.arbitration_id in self._replaceable and self._replace(request):
@@ -310,6 +315,7 @@ class Controller:
             self.receive_error_count,
         )
         self.error_state = after
+        self._set_plain()
         self.bus.look_again()
         self.bus.state_changed(change)
         if self._on_error is not None:
@@ -485,6 +491,3 @@ class Controller:
     def count_received(self, count: int) -> None:
         """The bus's account of frames handed over, settled when it is asked for."""
         self._received_count += count
-
-
-_BUS_OFF = ErrorState.BUS_OFF
