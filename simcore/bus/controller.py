@@ -63,6 +63,7 @@ class Controller:
         "queue",
         "receive_error_count",
         "recovering",
+        "recovers_ns",
         "refused_count",
         "sending",
         "single_shot_lost_count",
@@ -104,6 +105,8 @@ class Controller:
         self.receive_error_count = 0
         self.error_state = ErrorState.ACTIVE
         self.recovering = False
+        self.recovers_ns = -1
+        """When software lets it recover from bus-off."""
         self.suspended_until_ns = 0
         self.configure(options)
 

@@ -375,7 +375,7 @@ class IrregularTraffic:
         if options.recovery is not Recovery.AUTOMATIC:
             return
         if options.recovery_delay_ns:
-            due_ns = self.scheduler.now_ns + options.recovery_delay_ns
+            controller.recovers_ns = due_ns = self.scheduler.now_ns + options.recovery_delay_ns
             self.scheduler.post(due_ns, int(Priority.ECU), partial(self._recover, controller))
         elif self.wire.active:
             controller.recovering = True  # the wire sees to it
@@ -383,7 +383,8 @@ class IrregularTraffic:
             self.start_recovery(controller)
 
     def _recover(self, controller: Controller) -> None:
-        controller.recover()
+        if controller.recovers_ns == self.scheduler.now_ns:  # else an older bus-off's
+            controller.recover()
 
     def start_recovery(self, controller: Controller) -> None:
         """A controller that is bus-off begins to count recessive bits."""

@@ -513,6 +513,18 @@ def test_a_delay_comes_before_the_recovery() -> None:
     assert net.bus.state_changes[-1].time_ns == (1000 + 128 * 11) * BIT_NS
 
 
+def test_the_delay_of_an_earlier_bus_off_does_not_shorten_a_later_one() -> None:
+    net = Net(options=ControllerOptions(recovery_delay_ns=1000 * BIT_NS))
+    net["T"].force_bus_off()
+    net.run_bits(900)
+    net["T"].set_enabled(False)
+    net["T"].set_enabled(True)
+    net["T"].force_bus_off()
+    net.run_bits(1000 + 128 * 11)
+    assert net.bus.state_changes[-1].time_ns == (1900 + 128 * 11) * BIT_NS
+    assert net["T"].error_state is ErrorState.ACTIVE
+
+
 def test_a_bus_off_controller_refuses_requests_and_counts_them() -> None:
     net = Net(options=ControllerOptions(recovery=Recovery.NEVER))
     net["T"].send(PAIR)
