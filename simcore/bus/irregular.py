@@ -325,6 +325,13 @@ class IrregularTraffic:
         """A node was switched on or off, plugged in or out."""
         self.recoveries.forget(controller)
         present = controller.enabled and controller.bus is self
+        if present and controller.error_state is ErrorState.BUS_OFF:
+            # Plugged in or out while bus-off: its recovery begins anew.
+            self.gone_bus_off(controller)
+            if self.wire.active and controller.recovering:
+                self.wire.begin_recovery(controller)
+            self.look_again()
+            return
         if self.wire.active:
             self.wire.node_changed(controller)
             self.look_again()

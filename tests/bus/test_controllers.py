@@ -19,6 +19,7 @@ from simcore.bus import (
     FdSupport,
     Frame,
     FrameMatch,
+    HeldLine,
     TransmitPolicy,
 )
 from simcore.errors import UsageError
@@ -357,4 +358,24 @@ def test_unplugging_a_sender_cuts_its_frame_and_it_is_sent_again_later() -> None
     net["A"].set_connected(True)
     net.run()
     assert net.order == [("A", 0x100)]
+    assert net.got["B"] == [URGENT]
+
+
+@pytest.mark.parametrize("busy", [False, True], ids=["idle bus", "held line"])
+def test_a_node_that_is_plugged_in_again_while_bus_off_recovers(busy: bool) -> None:
+    net = Net()
+    net["A"].force_bus_off()
+    net.run(100)
+    net["A"].set_connected(False)
+    net.run(100)
+    held = HeldLine(1)
+    if busy:
+        net.bus.disturb(held)
+    net["A"].set_connected(True)
+    net.run(100)
+    net.bus.undisturb(held)
+    net.run(128 * 11)
+    assert net["A"].error_state is ErrorState.ACTIVE
+    net["A"].send(URGENT)
+    net.run()
     assert net.got["B"] == [URGENT]
