@@ -303,9 +303,6 @@ class Controller:
         after = state_of(self.transmit_error_count, self.receive_error_count)
         if after is not before:
             self._change_state(after)
-            if after is ErrorState.BUS_OFF:
-                self.drop_requests()
-                self.bus.gone_bus_off(self)
 
     def _change_state(self, after: ErrorState) -> None:
         change = StateChange(
@@ -319,6 +316,9 @@ class Controller:
         )
         self.error_state = after
         self._set_plain()
+        if after is ErrorState.BUS_OFF:
+            self.drop_requests()
+            self.bus.gone_bus_off(self)
         self.bus.look_again()
         self.bus.state_changed(change)
         if self._on_error is not None:
@@ -431,6 +431,7 @@ class Controller:
         """Leave bus-off: begin to wait for 128 x 11 recessive bits. Else it does nothing."""
         if (
             self.error_state is ErrorState.BUS_OFF
+            and self.enabled
             and not self.recovering
             and self.options.recovery is not Recovery.NEVER
         ):

@@ -116,8 +116,7 @@ class IrregularTraffic:
             ]
             if later:
                 self.scheduler.post(min(later), _ARBITRATION, self._start_frame)
-            else:
-                self.armed = False
+            self.armed = False  # another node may start before
         return ready
 
     def ready_to_send(self, controller: Controller, now_ns: int) -> bool:
@@ -169,7 +168,13 @@ class IrregularTraffic:
             attempt = (
                 tuple((each.name, each.queue[0][1]) for each in senders),
                 tuple(
-                    (each.name, each.on_bus, each.transmit_error_count, each.receive_error_count)
+                    (
+                        each.name,
+                        each.on_bus and each.bus is self,
+                        each.options,
+                        each.transmit_error_count,
+                        each.receive_error_count,
+                    )
                     for each in self.controllers
                 ),
             )
@@ -313,17 +318,18 @@ class IrregularTraffic:
     # -- nodes that come and go -----------------------------------------------------------------
 
     def leaving(self, controller: Controller) -> None:
-        """A node is about to go: the frame it is sending will be cut, so look at its bits."""
-        sent = self._sent
-        if self._current is not None and (
-            (sent is not None and sent[0] is controller)
-            or any(twin is controller for twin, _ in self._twins)
-        ):
+        """A node is about to go: look at the bits of a frame that it sends or acknowledges."""
+        sent, record = self._sent, self._current
+        if sent is None or record is None:
+            return
+        senders = [sent[0], *(twin for twin, _ in self._twins)]
+        if controller in senders or not self._helped([*senders, controller], record.frame):
             self._take_over()
 
     def node_changed(self, controller: Controller) -> None:
         """A node was switched on or off, plugged in or out."""
         self.recoveries.forget(controller)
+        self._last_attempt = None
         present = controller.enabled and controller.bus is self
         if present and controller.error_state is ErrorState.BUS_OFF:
             # Plugged in or out while bus-off: its recovery begins anew.

@@ -373,6 +373,8 @@ class Mac(FrameReading):
                 other._in_active_flag(level)
             self.wire.notes.detected(self, ErrorKind.BIT, level, self.passive)
             self._count_eight()
+            for other in self.wire.part_by_state(self):
+                other._flag(active=False)
             if self.members[0].error_state is not ErrorState.BUS_OFF:
                 self._flag(active=not self.passive)
             return

@@ -122,6 +122,8 @@ class Wire:
         now_ns = self.bus.scheduler.now_ns
         self._reset(sof_ns)
         for controller, request in sent:
+            if not (controller.enabled and controller.bus is self.bus):
+                continue  # gone since; what is left of its frame is recessive
             if delivered:
                 self._counted[controller] = request
             else:
@@ -264,7 +266,7 @@ class Wire:
                 state = mac.state
                 if state is _IDLE or state is _SUSPEND or (state is _RECOVERING and mac.count):
                     may_start = True
-            if not may_start and stuck(self.macs):
+            if not may_start and stuck(self.macs) and not self.bus.line_is_recessive():
                 self.asleep = True  # and armed: a request changes nothing
         if sampling:
             self._sample(sampling, tick)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from simcore.bus import Bus, Controller, Frame
+from simcore.bus import Bus, Controller, ErrorState, Frame, StateChange, WireError
 from simcore.faults.installed import Installed, bus_named, require_count
 from simcore.kernel import Priority, Scheduler
 from simcore.units import format_ns
@@ -161,6 +161,7 @@ class _Babbler:
     def start(self) -> None:
         if self._period_ns is None:
             self._controller.listen_transmitted(self._again)
+            self._controller.listen_errors(self._recovered)
             self._controller.send(self._frame)
             self._controller.send(self._frame)
         else:
@@ -168,6 +169,11 @@ class _Babbler:
 
     def _again(self, frame: Frame) -> None:
         if self._running:
+            self._controller.send(self._frame)
+
+    def _recovered(self, event: WireError | StateChange) -> None:
+        if self._running and isinstance(event, StateChange) and event.before is ErrorState.BUS_OFF:
+            self._controller.send(self._frame)
             self._controller.send(self._frame)
 
     def _tick(self) -> None:

@@ -661,3 +661,106 @@ def test_whatever_disturbs_the_wire_every_frame_gets_through_and_a_copy_goes_on_
     lost = sum(node.refused_count for node in net.nodes.values())
     assert sum(node.transmitted_count for node in net.nodes.values()) + lost == len(requests)
     assert all(node.pending_count == 0 for node in net.nodes.values())
+
+
+# ---- what must not silence the bus ----
+
+
+def test_a_short_pulse_after_a_long_short_leaves_a_bus_that_works() -> None:
+    net = Net()
+    short = HeldLine(0)
+    net.bus.disturb(short)
+    net["T"].send(PAIR)
+    net.run_bits(5000)
+    net.bus.undisturb(short)
+    net.run_bits(20_000)
+    pulse = HeldLine(0)
+    net.bus.disturb(pulse)
+    net.run_bits(2)
+    net.bus.undisturb(pulse)
+    net.run_bits(2000)
+    for _ in range(10):
+        net["T"].send(LONE)
+        net.run_bits(200)
+    assert len(net.got["R"]) >= 10
+
+
+def test_nodes_that_go_bus_off_in_the_same_instant_come_back() -> None:
+    net = Net()
+    net["T"].send(PAIR)
+    net.run_bits(20)
+    for name in "TRS":
+        net[name].force_bus_off()
+    net.run_bits(128 * 11 + 200)
+    assert {node.error_state for node in net.nodes.values()} == {ErrorState.ACTIVE}
+
+
+def test_a_lone_sender_is_heard_as_soon_as_somebody_is_plugged_in_again() -> None:
+    net = Net("TR")
+    net["R"].set_connected(False)
+    net["T"].send(PAIR)
+    net.run_bits(5000)
+    net["R"].set_connected(True)
+    net.run_bits(300)
+    assert [frame for _, frame in net.got["R"]] == [PAIR]
+
+
+def test_a_sender_that_leaves_in_the_intermission_does_not_confuse_a_pulse() -> None:
+    net = Net()
+    net["T"].send(PAIR)
+    net.run_bits(64)
+    net["T"].set_enabled(False)
+    pulse = HeldLine(0)
+    net.bus.disturb(pulse)
+    net.run_bits(1)
+    net.bus.undisturb(pulse)
+    net.run_bits(100)
+    net["R"].send(LONE)
+    net.run_bits(200)
+    assert [frame for _, frame in net.got["S"]] == [PAIR, LONE]
+
+
+def test_a_frame_whose_only_receiver_goes_is_not_acknowledged() -> None:
+    net = Net("TR")
+    net["T"].send(PAIR)
+    net.run_bits(5)
+    net["R"].set_enabled(False)
+    net.run_bits(60)
+    assert net["T"].transmitted_count == 0
+    assert net["T"].transmit_error_count == 8
+
+
+def test_another_node_starts_in_the_middle_of_a_suspend_it_asked_in() -> None:
+    net = Net()
+    net["T"].add_transmit_errors(136)
+    net["T"].send(LONE)
+    net["T"].send(LONE)
+    net.at_bit(60, partial(net["R"].send, Frame(0x200)))
+    net.run_bits(400)
+    assert [(record.sender, record.sof_ns // BIT_NS) for record in net.bus.log][:2] == [
+        ("T", 0),
+        ("R", 60),
+    ]
+
+
+def test_software_may_ask_for_recovery_from_the_notification() -> None:
+    net = Net(options=ControllerOptions(recovery=Recovery.ON_REQUEST))
+
+    class Driver:
+        def told(self, event: object) -> None:
+            if isinstance(event, StateChange) and event.after is ErrorState.BUS_OFF:
+                net["T"].recover()
+
+    net["T"].listen_errors(Driver().told)
+    net["T"].force_bus_off()
+    net.run_bits(128 * 11)
+    assert net["T"].error_state is ErrorState.ACTIVE
+
+
+def test_a_node_that_is_off_does_not_recover() -> None:
+    net = Net(options=ControllerOptions(recovery=Recovery.ON_REQUEST))
+    net["T"].force_bus_off()
+    net["T"].set_enabled(False)
+    net["T"].recover()
+    net.run_bits(5000)
+    assert net["T"].error_state is ErrorState.BUS_OFF
