@@ -290,6 +290,16 @@ def test_a_babbling_node_starves_what_is_less_urgent_and_nothing_else(bench: Ben
     assert bench.nodes["A"].transmitted_count == 1
 
 
+def test_a_babbler_goes_on_after_a_bus_off(bench: Bench) -> None:
+    bench.install(BabblingNode(bus="X", node="D", arbitration_id=0x100))
+    short = bench.install(BusShorted(bus="X"))
+    bench.run(ms(1))
+    short.remove()
+    count = len(bench.bus.log)
+    bench.run(ms(20))
+    assert len(bench.bus.log) > count + 50
+
+
 def test_a_babbler_with_a_period_leaves_room(bench: Bench) -> None:
     bench.install(
         BabblingNode(bus="X", node="D", arbitration_id=0x100, is_fd=True, period_ns=us(500))
