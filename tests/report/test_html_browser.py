@@ -139,15 +139,18 @@ def test_a_click_on_a_heading_sorts_the_bus_table(
     tab: Tab, report: Callable[..., Path], make_stop: Make
 ) -> None:
     tab.open(report([make_stop()]))
+    tab.draw_all()  # a plot drawn on the way to the table moves it, and a click may then miss it
     table = tab.page.locator("table.messages")
     ids = table.locator("tbody td:nth-child(2)")
     button = table.get_by_role("button", name="Id")
     button.click()
+    table.locator("th[aria-sort=ascending]").wait_for()
     ascending = [int(text, 16) for text in ids.all_inner_texts()]
     assert ascending == sorted(ascending)
     button.click()
+    table.locator("th[aria-sort=descending]").wait_for()
     assert [int(text, 16) for text in ids.all_inner_texts()] == ascending[::-1]
-    assert table.locator("th[aria-sort]").get_attribute("aria-sort") == "descending"
+    assert table.locator("th[aria-sort]").count() == 1
 
 
 def test_dark_mode_and_paper_redraw_without_a_complaint(
