@@ -15,6 +15,7 @@ everything else (`irregular.py`) `wire.py` takes over, bit by bit, until the bus
 
 from __future__ import annotations
 
+from functools import partial
 from heapq import heappop
 
 from simcore.bus.controller import Controller, Receive
@@ -38,15 +39,29 @@ _ARBITRATION = int(Priority.ARBITRATION)
 class _Route:
     """Who receives a message, and how often it was handed over."""
 
-    __slots__ = ("controllers", "count", "receives", "transmitted")
+    __slots__ = ("controllers", "count", "finishes", "receives")
 
-    def __init__(self, controllers: list[Controller], transmitted: Receive | None) -> None:
+    def __init__(self, controllers: list[Controller], finishes: bool) -> None:
         self.controllers = controllers
-        self.receives = tuple(
+        self.receives = [
             controller.receive for controller in controllers if controller.receive is not None
-        )
-        self.transmitted = transmitted
+        ]
+        self.finishes = finishes
+        """Whether the sender has to be told when its last bit is over."""
         self.count = 0
+
+    def outdated(self) -> None:
+        """Settle the count. A delivery that is under way goes on with a closer look."""
+        for index, controller in enumerate(self.controllers):
+            controller.count_received(self.count)
+            self.receives[index] = partial(_if_it_accepts, controller)
+
+
+def _if_it_accepts(controller: Controller, frame: Frame) -> None:
+    if controller.accepts(frame):
+        controller.deliver(frame)
+    else:
+        controller.count_received(-1)
 
 
 class Bus(IrregularTraffic):
@@ -127,14 +142,14 @@ class Bus(IrregularTraffic):
         routes = list(self._routes.values())
         self._routes.clear()
         for route in routes:
-            for controller in route.controllers:
-                controller.count_received(route.count)
+            route.outdated()
 
     def _new_route(self, frame: Frame, sender: str) -> _Route:
-        transmitted = None
-        for controller in self.controllers:
-            if controller.name == sender:
-                transmitted = controller.on_transmitted
+        finishes = any(
+            controller.name == sender
+            and (controller.on_transmitted is not None or not controller.plain)
+            for controller in self.controllers
+        )
         return _Route(
             [
                 controller
@@ -143,7 +158,7 @@ class Bus(IrregularTraffic):
                 and controller.bus is self
                 and controller.accepts(frame)
             ],
-            transmitted,
+            finishes,
         )
 
     @property
@@ -153,7 +168,7 @@ class Bus(IrregularTraffic):
         if not now_ns:
             return 0.0
         still_to_come_ns = max(0, self._ready_ns - now_ns)
-        return (self.busy_ns - still_to_come_ns) / now_ns
+        return (self.busy_ns + self.wire.busy_so_far_ns - still_to_come_ns) / now_ns
 
     # -- whole frames ---------------------------------------------------------------------------
 
@@ -228,7 +243,6 @@ class Bus(IrregularTraffic):
                 self.contenders.remove(winner)
         else:
             request = winner.take()
-            winner.sent()
         _, _, request_ns, frame = request
         self._sent = (winner, request)
         winner.transmitted_count += 1
@@ -251,11 +265,10 @@ class Bus(IrregularTraffic):
             eof_ns = sof_ns + to_ns(nominal_bits, data_bits)
             ready_ns = sof_ns + to_ns(nominal_bits + INTERMISSION_BITS, data_bits)
             valid_ns = sof_ns + to_ns(nominal_bits - 1, data_bits)
-        self._sof_ns = sof_ns
         self._ready_ns = ready_ns
         self.busy_ns += ready_ns - sof_ns
         # The tuple is made directly: the constructor of a NamedTuple is a Python function.
-        self._current = _new_record(
+        self._current = self._last = _new_record(
             BusRecord, (sof_ns, eof_ns, self.name, frame, winner.name, request_ns)
         )
         if not self._regular and self.recoveries.waiting:
@@ -273,27 +286,24 @@ class Bus(IrregularTraffic):
         route = self._routes.get(key)
         if route is None:
             route = self._routes[key] = self._new_route(frame, sender)
-        if self.has_counts:
-            self._count_success(sender)
         if self._twins:
-            route = self._without_twins(route, frame)
+            route = self._without_twins(route)
+        finishes = route.finishes
+        if self.has_counts:
+            finishes = self._count_receptions() or finishes
+        if finishes:
+            self._unfinished = True
+            self.scheduler.post(record.eof_ns, _BUS, self._finish)
         route.count += 1
         for receive in route.receives:
             receive(frame)
-        if route.transmitted is not None:
-            route.transmitted(frame)
 
-    def _without_twins(self, route: _Route, frame: Frame) -> _Route:
+    def _without_twins(self, route: _Route) -> _Route:
         """A route for one frame, past those who sent it themselves; counted at once."""
         twins = [controller for controller, _ in self._twins]
-        others = _Route(
-            [each for each in route.controllers if each not in twins], route.transmitted
-        )
+        others = _Route([each for each in route.controllers if each not in twins], True)
         for controller in others.controllers:
             controller.count_received(1)
-        for controller in twins:
-            if controller.on_transmitted is not None:
-                controller.on_transmitted(frame)
         return others
 
     def _arbitrate(self, contenders: list[Controller]) -> Controller | None:
@@ -326,7 +336,6 @@ class Bus(IrregularTraffic):
             winner, *others = best
             for twin in others:
                 self._twins.append((twin, twin.take()))
-                twin.sent()
                 twin.transmitted_count += 1
         return winner
 

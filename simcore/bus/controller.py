@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappush
 from typing import TYPE_CHECKING
 
 from simcore.bus.error_record import ErrorState, StateChange, WireError, state_of
@@ -22,6 +22,14 @@ from simcore.bus.options import (
     Recovery,
     TransmitPolicy,
 )
+from simcore.bus.transmit_queue import (
+    Request,
+    insert,
+    is_among,
+    is_by_priority,
+    replace_in,
+    take_first,
+)
 from simcore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,8 +37,6 @@ if TYPE_CHECKING:
 
 Receive = Callable[[Frame], object]
 """Called with a frame at the instant it is valid for receivers."""
-Request = tuple[int, int, int, Frame]
-"""Arbitration key, request number, request time, frame."""
 
 RECEIVE_COUNT_MAX = 255
 _RECEIVE_COUNT_AFTER_PASSIVE = 120
@@ -50,6 +56,7 @@ class Controller:
         "_sequence",
         "_waiting",
         "abort_sending",
+        "aborted_number",
         "arbitration_lost_count",
         "bus",
         "enabled",
@@ -92,6 +99,8 @@ class Controller:
         self.sending: Request | None = None
         """On the wire now and not yet through."""
         self.abort_sending = False
+        self.aborted_number = 0
+        """The request that was aborted while its frame went over the bus as a whole."""
         self.fifo: list[Frame] = []
         self.transmitted_count = 0
         self._received_count = 0
@@ -154,7 +163,9 @@ class Controller:
         if self.plain:
             if not queue:
                 bus.contenders.append(self)
-            elif header.arbitration_id in self._replaceable and self._replace(request):
+            elif header.arbitration_id in self._replaceable and replace_in(
+                (queue, self._waiting), request
+            ):
                 return
             heappush(queue, request)
         elif not self._take_request(request):
@@ -174,61 +185,39 @@ class Controller:
         ):
             return False
         queue, waiting = self.queue, self._waiting
-        if header.arbitration_id in self._replaceable and self._replace(request):
+        if header.arbitration_id in self._replaceable and replace_in((queue, waiting), request):
             return True
         depth = options.transmit_depth
-        if depth is not None and len(queue) + len(waiting) >= depth:
+        if depth is not None and self.pending_count >= depth:
             return False
         if options.transmit is TransmitPolicy.MAILBOXES and self._mailboxes_full():
             waiting.append(request)
             return True
         if not queue:
             self.bus.contenders.append(self)
-        self._insert(request)
+        insert(queue, request, options)
         return True
-
-    def _replace(self, request: Request) -> bool:
-        for frames in (self.queue, self._waiting):
-            for index, old in enumerate(frames):
-                if old[0] == request[0]:
-                    frames[index] = (old[0], old[1], *request[2:])
-                    return True
-        return False
 
     def _mailboxes_full(self) -> bool:
         return len(self.queue) + (self.sending is not None) >= self.options.mailbox_count
-
-    def _insert(self, request: Request) -> None:
-        """Among what contends: by priority, or by request number."""
-        options = self.options
-        if options.transmit is TransmitPolicy.PRIORITY or (
-            options.transmit is TransmitPolicy.MAILBOXES and not options.mailboxes_by_request
-        ):
-            heappush(self.queue, request)
-            return
-        queue = self.queue
-        at = len(queue)
-        while at and queue[at - 1][1] > request[1]:
-            at -= 1
-        queue.insert(at, request)
 
     # -- what the bus does ----------------------------------------------------------------------
 
     def take(self) -> Request:
         """Remove what is sent next; it goes on the wire and stays in `sending`."""
         queue = self.queue
-        request = heappop(queue) if self._by_priority else queue.pop(0)
-        self.sending = request
+        request = self.sending = take_first(queue, self.options)
+        self.abort_sending = False
         if not queue:
             self.bus.contenders.remove(self)
         return request
 
-    @property
-    def _by_priority(self) -> bool:
-        transmit = self.options.transmit
-        return transmit is TransmitPolicy.PRIORITY or (
-            transmit is TransmitPolicy.MAILBOXES and not self.options.mailboxes_by_request
-        )
+    def sent_again(self, request: Request) -> None:
+        """A request that counted as sent is still on the wire."""
+        was_aborted = self.sending is not None and self.abort_sending
+        self.abort_sending = was_aborted or self.aborted_number == request[1]
+        self.sending = request
+        self.transmitted_count -= 1
 
     def sent(self) -> None:
         """What was in `sending` is through, or given up."""
@@ -242,7 +231,7 @@ class Controller:
         while self._waiting and not self._mailboxes_full():
             if not self.queue:
                 self.bus.contenders.append(self)
-            self._insert(self._waiting.pop(0))
+            insert(self.queue, self._waiting.pop(0), self.options)
 
     def not_sent(self, *, lost: bool) -> None:
         """The attempt failed: again later, unless it was the only one (single shot, aborted)."""
@@ -259,12 +248,12 @@ class Controller:
             self.sending = None
             if not self.queue:
                 self.bus.contenders.append(self)
-            self._insert(request)
+            insert(self.queue, request, options)
 
     def _is_outdated(self, request: Request) -> bool:
         """Whether a newer frame waits in the transmit buffer of the same message."""
-        return request[3].arbitration_id in self._replaceable and any(
-            other[0] == request[0] for other in self.queue
+        return request[3].arbitration_id in self._replaceable and is_among(
+            request, (self.queue, self._waiting)
         )
 
     def transmitted_well(self) -> None:
@@ -392,6 +381,8 @@ class Controller:
     def set_enabled(self, enabled: bool) -> None:
         """Switch the node on or off; off empties the transmit queue, on resets the counters."""
         was = self.enabled
+        if was and enabled and self.error_state is ErrorState.ACTIVE:
+            return
         if was and not enabled:
             self.bus.leaving(self)
         self.enabled = enabled
@@ -421,9 +412,14 @@ class Controller:
             self.bus.cut_off(self)
 
     def set_listen_only(self, listen_only: bool) -> None:
-        """Bus monitoring mode: nothing is sent, not even an acknowledgement."""
+        """Bus monitoring mode: nothing is sent, not even an acknowledgement.
+
+        To change it the controller leaves the bus and joins anew; a frame of its own is cut off.
+        """
         if listen_only != self.options.listen_only:
+            self.bus.leaving(self)
             self.abort()
+            self.sending = None
             self.configure(replace(self.options, listen_only=listen_only))
             self.bus.node_changed(self)
 
@@ -458,6 +454,7 @@ class Controller:
             self.sending[3].arbitration_id,
         ):
             self.abort_sending = True
+        self.bus.aborted(self, arbitration_id)
         if arbitration_id is not None:
             self._waiting = [r for r in self._waiting if r[3].arbitration_id != arbitration_id]
             kept = [r for r in self.queue if r[3].arbitration_id != arbitration_id]
@@ -467,7 +464,7 @@ class Controller:
         if self.queue and not kept:
             self.bus.contenders.remove(self)
         self.queue[:] = kept
-        if self._by_priority:
+        if is_by_priority(self.options):
             heapify(self.queue)
         self._refill()
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simcore.bus.controller import Controller, Request
+from simcore.bus.controller import Controller
 from simcore.bus.frame import Frame
 from simcore.bus.log import BusRecord
 from simcore.bus.mac import Mac
+from simcore.bus.transmit_queue import Request
 
 if TYPE_CHECKING:
     from simcore.bus.bus import Bus

@@ -49,8 +49,10 @@ class ErrorNotes:
         )
 
     def destroyed(self, frame: Frame, sender: str) -> None:
-        """The frame that the error frame at hand cut."""
-        self._failed = (frame, sender)
+        """The frame that the error frame at hand cut; of several senders the first by name."""
+        frame_before, name_before = self._failed
+        if frame_before is None or sender < name_before:
+            self._failed = (frame, sender)
 
     def bit_over(self) -> None:
         """Note what was found in this bit, and tell the nodes that found it."""

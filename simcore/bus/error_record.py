@@ -76,9 +76,9 @@ class ErrorFrame(NamedTuple):
     channel: str
     overload: bool
     frame: Frame | None
-    """The frame that was destroyed, where a single node was sending one."""
+    """The frame that was destroyed, where a node was sending one."""
     sender: str
-    """Its sender; empty where there was none."""
+    """Its sender, of several the first by name; empty where there was none."""
     errors: tuple[WireError, ...]
     """Who detected what, in order."""
     sof_ns: int = -1

@@ -13,7 +13,7 @@ from simcore.bus.controller import RECEIVE_COUNT_MAX, Controller
 from simcore.bus.disturbance import Disturbance, WireBit
 from simcore.bus.error_record import ErrorState
 from simcore.bus.frame_reading import MacState
-from simcore.bus.mac import SUSPEND_BITS, Mac
+from simcore.bus.mac import INTEGRATION_BITS, SUSPEND_BITS, Mac
 
 if TYPE_CHECKING:
     from simcore.bus.wire import Wire
@@ -67,6 +67,26 @@ def _place(
         mac.transmitter = True
         mac.count = SUSPEND_BITS - max(1, wait_ns // wire.bus.timing.to_ns(1))
     macs.append(mac)
+
+
+def sender_of(controller: Controller, wire: Wire, gone: list[Mac]) -> Mac:
+    """The machine of who sends a frame that is replayed; `gone` gets it if that node has left."""
+    if controller.on_bus and controller.bus is wire.bus:
+        return machine_of(controller, wire.macs)
+    mac = Mac(wire, [controller], MacState.IDLE)  # nothing but its frame is seen of it
+    gone.append(mac)
+    wire.macs.append(mac)
+    return mac
+
+
+def bring_back(waiting: list[Mac], macs: list[Mac]) -> None:
+    """Machines that only count recessive bits join those that replayed a frame, at this instant."""
+    like = macs[0]
+    for mac in waiting:
+        mac.sampling, mac.next_tick = like.sampling, like.next_tick
+        if not mac.sampling and mac.count < INTEGRATION_BITS - 1:
+            mac.count += 1  # the bit at hand has been read
+    macs.extend(waiting)
 
 
 def machine_of(controller: Controller, macs: list[Mac]) -> Mac:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from simcore.bus.controller import Controller, Request
+from simcore.bus.controller import Controller
 from simcore.bus.disturbance import Disturbance, WireBit
 from simcore.bus.duration import bit_counts
 from simcore.bus.error_record import BUS_OFF_LIMIT, ErrorFrame, ErrorState, StateChange
@@ -21,6 +21,7 @@ from simcore.bus.log import BusRecord
 from simcore.bus.options import FdSupport, Recovery
 from simcore.bus.recoveries import AFTER_ACK_BITS, RECOVERY_SEQUENCES, SEQUENCE_BITS, Recoveries
 from simcore.bus.timing import INTERMISSION_BITS, BitTiming
+from simcore.bus.transmit_queue import Request
 from simcore.kernel import Priority, Scheduler
 
 if TYPE_CHECKING:
@@ -61,7 +62,10 @@ class IrregularTraffic:
         self._current: BusRecord | None = None
         self.keeps_counts = False
         """Whether frames often go out on another bus, too: their bits are counted once then."""
-        self._sof_ns = 0
+        self._last: BusRecord | None = None
+        """The last frame that went over the bus as a whole; its first and last bit."""
+        self._unfinished = False
+        """Receivers have the frame, and its sender is yet to be told that it is through."""
         self._sent: tuple[Controller, Request] | None = None
         """Who sends the frame on the wire, or sent the last one."""
         self._twins: list[tuple[Controller, Request]] = []
@@ -235,12 +239,31 @@ class IrregularTraffic:
         """Put the wire in charge if a frame, or its last bits, are on the bus."""
         if self.wire.active or self._sent is None or self.scheduler.now_ns >= self._ready_ns:
             return
+        last = self._last
+        assert last is not None
         delivered = self._current is None
+        through = not self._on_wire
         self._current = None
-        self.busy_ns -= self._ready_ns - self._sof_ns
+        self._unfinished = False
+        self.busy_ns -= self._ready_ns - last.sof_ns
         self.armed = True
-        self.wire.replay(self._sof_ns, [self._sent, *self._twins], delivered=delivered)
+        senders = [self._sent, *self._twins]
+        self.wire.replay(last.sof_ns, senders, delivered=delivered, through=through)
         self._fresh = True
+
+    @property
+    def _on_wire(self) -> bool:
+        """Whether the last bit of the frame sent as a whole is still to come, or to be counted."""
+        last = self._last
+        return last is not None and (self._unfinished or self.scheduler.now_ns < last.eof_ns)
+
+    def aborted(self, controller: Controller, arbitration_id: int | None) -> None:
+        """A frame that goes over the bus as a whole gets no second try if it is destroyed yet."""
+        if self.wire.active or self._sent is None or not self._on_wire:
+            return
+        for sender, request in (self._sent, *self._twins):
+            if sender is controller and arbitration_id in (None, request[3].arbitration_id):
+                controller.aborted_number = request[1]
 
     def _go_on_fresh(self) -> bool:
         """Let the wire work on if it has just taken over; whether it had."""
@@ -303,28 +326,56 @@ class IrregularTraffic:
         if self.on_state_change is not None:
             self.on_state_change(change)
 
-    def _count_success(self, sender: str) -> None:
-        """A frame went well: counters of everybody fall."""
-        twins = [controller for controller, _ in self._twins]
+    def _count_receptions(self) -> bool:
+        """A frame was received well: counters fall; whether its senders have some, too."""
+        assert self._sent is not None
+        senders = [controller for controller, _ in (self._sent, *self._twins)]
         for controller in self.controllers:
-            if controller.name == sender or controller in twins:
-                controller.transmitted_well()
-            elif controller.bus is self and controller.on_bus:
+            if controller not in senders and controller.bus is self and controller.on_bus:
                 controller.received_well()
         self.has_counts = any(
             each.transmit_error_count or each.receive_error_count for each in self.controllers
         )
+        return any(controller.transmit_error_count for controller in senders)
+
+    def _finish(self) -> None:
+        """The last bit of a frame sent as a whole is over: its senders are told."""
+        if not self._unfinished:
+            return  # the wire took over in the meantime
+        self._unfinished = False
+        assert self._sent is not None
+        for controller, request in (self._sent, *self._twins):
+            controller.sent()
+            controller.transmitted_well()
+            if controller.on_transmitted is not None:
+                controller.on_transmitted(request[3])
+        if self.contenders and not self.armed:
+            self.arm()  # a mailbox has become free
 
     # -- nodes that come and go -----------------------------------------------------------------
 
     def leaving(self, controller: Controller) -> None:
         """A node is about to go: look at the bits of a frame that it sends or acknowledges."""
         sent, record = self._sent, self._current
-        if sent is None or record is None:
+        if sent is None or not self._on_wire:
             return
         senders = [sent[0], *(twin for twin, _ in self._twins)]
-        if controller in senders or not self._helped([*senders, controller], record.frame):
+        if controller in senders or (
+            record is not None and not self._helped([*senders, controller], record.frame)
+        ):
             self._take_over()
+        elif (
+            record is not None
+            and controller.on_bus
+            and self.scheduler.now_ns
+            >= (record.eof_ns - self.timing.to_ns(AFTER_ACK_BITS) - self._ack_sample_ns())
+        ):
+            controller.received_well()  # it has read the frame up to its acknowledgement
+
+    def _ack_sample_ns(self) -> int:
+        """From the sample point of the ACK slot to its end."""
+        timing = self.timing
+        return timing.to_ns(1) * (1000 - timing.nominal_sample_point_permille) // 1000
 
     def node_changed(self, controller: Controller) -> None:
         """A node was switched on or off, plugged in or out."""
@@ -346,11 +397,23 @@ class IrregularTraffic:
         controller.recovering = False
         if present and self.scheduler.now_ns < self._ready_ns:
             # In the middle of a frame: it takes part after 11 recessive bits.
-            eof_ns = self._ready_ns - self.timing.to_ns(INTERMISSION_BITS)
-            self.recoveries.begin(controller, 1, eof_ns - self.timing.to_ns(AFTER_ACK_BITS))
+            self.recoveries.begin(controller, 1, self._recessive_since_ns())
         self.look_again()
         if self.contenders and not self.armed:
             self.arm()
+
+    def _recessive_since_ns(self) -> int:
+        """Start of the first recessive bit that somebody reads who joins in mid-frame, now."""
+        timing = self.timing
+        since_ns = self._ready_ns - timing.to_ns(INTERMISSION_BITS + AFTER_ACK_BITS)
+        seen_ns = self.scheduler.now_ns - since_ns
+        if seen_ns > 0:
+            bit_ns = timing.to_ns(1)
+            missed_bits, within_ns = divmod(seen_ns, bit_ns)
+            if within_ns * 1000 >= bit_ns * timing.nominal_sample_point_permille:
+                missed_bits += 1
+            since_ns += missed_bits * bit_ns
+        return since_ns
 
     def release(self, controller: Controller, target: Bus) -> None:
         """Let a node go to another bus; what it was sending is cut and waits again."""

@@ -17,21 +17,24 @@ from __future__ import annotations
 from math import lcm
 from typing import TYPE_CHECKING
 
-from simcore.bus.controller import Controller, Request
+from simcore.bus.controller import Controller
 from simcore.bus.delivery import Attempt, deliver, sent_through
 from simcore.bus.error_notes import ErrorNotes
 from simcore.bus.frame import Frame
 from simcore.bus.frame_reading import MacState
 from simcore.bus.grouping import (
+    bring_back,
     level_of,
     machine_of,
     machines_at,
     parted_by_state,
     place_in_frame,
+    sender_of,
     stuck,
     taken_out,
 )
 from simcore.bus.mac import INTEGRATION_BITS, SUSPEND_BITS, Mac
+from simcore.bus.transmit_queue import Request
 from simcore.kernel import Priority
 from simcore.units import NS_PER_S
 
@@ -53,7 +56,6 @@ class Wire:
         "_attempt",
         "_awaited_ns",
         "_busy_from_ns",
-        "_counted",
         "_data",
         "_dozes_from_ns",
         "_nominal",
@@ -98,8 +100,6 @@ class Wire:
         self._attempt = Attempt()
         self._awaited_ns = -1
         """For when the next event is posted."""
-        self._counted: dict[Controller, Request] = {}
-        """Senders of a frame that had counted as sent when the wire took over."""
         self._dozes_from_ns: int | None = None
         self._replaying = False
         self._silent = False
@@ -116,28 +116,32 @@ class Wire:
         self._go_on()
 
     def replay(
-        self, sof_ns: int, sent: list[tuple[Controller, Request]], *, delivered: bool
+        self,
+        sof_ns: int,
+        sent: list[tuple[Controller, Request]],
+        *,
+        delivered: bool,
+        through: bool,
     ) -> None:
-        """Take over in the middle of a frame that has gone well so far."""
+        """Take over in mid-frame, which went well so far: for receivers, or for all of it."""
         now_ns = self.bus.scheduler.now_ns
         self._reset(sof_ns)
+        gone: list[Mac] = []
         for controller, request in sent:
-            if not (controller.enabled and controller.bus is self.bus):
-                continue  # gone since; what is left of its frame is recessive
-            if delivered:
-                self._counted[controller] = request
-            else:
-                controller.sending = request
-                controller.transmitted_count -= 1
-            machine_of(controller, self.macs).begin(request[3])
+            if not through:
+                controller.sent_again(request)
+            sender_of(controller, self, gone).begin(request[3])
+        waiting = [mac for mac in self.macs if mac.state is _RECOVERING]
+        self.macs = [mac for mac in self.macs if mac not in waiting]
         self._attempt.logged = delivered
-        self._busy_from_ns = sof_ns
         for mac in self.macs:
             self._begin_bit(mac, 0)
         self._replaying = True
         self._silent = delivered
         while self.instant_ns(self._next_tick()) <= now_ns:
             self._process(self._next_tick())
+        bring_back(waiting, self.macs)
+        self.macs = [mac for mac in self.macs if mac not in gone]
         self._replaying = self._silent = False
         self._attempt.logged = delivered
 
@@ -170,7 +174,6 @@ class Wire:
         self._dozes_from_ns = None
         self._attempt.logged = False
         self._busy_from_ns = None
-        self._counted.clear()
         self.valid.clear()
         self.done.clear()
         self.shortcut = None
@@ -369,11 +372,16 @@ class Wire:
                 runs, mac.count = divmod(mac.count + bits, INTEGRATION_BITS)
                 mac.remaining -= runs
 
+    @property
+    def busy_so_far_ns(self) -> int:
+        """How long the bus has been busy bit by bit, where that is not over yet."""
+        busy_from_ns = self._busy_from_ns
+        return 0 if busy_from_ns is None else self.bus.scheduler.now_ns - busy_from_ns
+
     def _rest(self) -> None:
         """The bus is idle: its busy time is known."""
-        if self._busy_from_ns is not None:
-            self.bus.busy_ns += self.bus.scheduler.now_ns - self._busy_from_ns
-            self._busy_from_ns = None
+        self.bus.busy_ns += self.busy_so_far_ns
+        self._busy_from_ns = None
 
     def _begin(self, senders: list[Controller]) -> None:
         """Start of frame: now is tick 0 of everybody who can synchronise to it."""
@@ -427,11 +435,6 @@ class Wire:
     def attempt_failed(self, mac: Mac) -> None:
         """A transmitter gives up this attempt."""
         for controller in mac.members:
-            counted = self._counted.pop(controller, None)
-            if counted is not None:
-                # It had counted as sent: the error came in the very last bits.
-                controller.transmitted_count -= 1
-                controller.sending = counted
             if controller.sending is not None:
                 self._attempt.given_up = (controller.name, controller.sending)
                 self.notes.destroyed(controller.sending[3], controller.name)
@@ -487,10 +490,8 @@ class Wire:
         """Frames that became valid, and transmitters that got through, in the bit now over."""
         valid, self.valid = self.valid, []
         done, self.done = self.done, []
-        if self._silent:
-            return
         bus, attempt = self.bus, self._attempt
-        if valid:
+        if valid and not self._silent:
             deliver(bus, attempt, valid, self.instant_ns(self._tick + self._nominal[0]))
         for mac in done:
             for controller in mac.members:

@@ -9,9 +9,10 @@ import copy
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from simcore.bus import (
@@ -29,6 +30,7 @@ from simcore.bus import (
     HeldLine,
     Recovery,
     StateChange,
+    TransmitPolicy,
     bits,
 )
 from simcore.kernel import Priority, Scheduler
@@ -627,6 +629,107 @@ def test_bit_by_bit_undisturbed_frames_go_exactly_as_whole_frames_do(
     assert outcome(timing, requests, watched=True) == outcome(timing, requests, watched=False)
 
 
+OPTIONS = [
+    ControllerOptions(),
+    ControllerOptions(transmit=TransmitPolicy.FIFO),
+    ControllerOptions(transmit=TransmitPolicy.MAILBOXES, mailbox_count=1),
+    ControllerOptions(transmit=TransmitPolicy.MAILBOXES, mailbox_count=2),
+    ControllerOptions(single_shot=True),
+    ControllerOptions(transmit_depth=1),
+    ControllerOptions(replace_pending=frozenset({0x100})),
+]
+AT_BIT = st.one_of(
+    st.integers(0, 400).map(lambda half: half / 2), st.sampled_from([61.5, 62, 62.5])
+)
+deeds = st.lists(
+    st.tuples(
+        st.sampled_from(["send", "send", "send", "abort", "listen", "talk", "off", "on", "pulse"]),
+        st.sampled_from("AB"),
+        st.sampled_from([0x100, 0x123, 0x300]),
+        AT_BIT,
+    ),
+    min_size=1,
+    max_size=7,
+)
+
+
+def do(net: Net, deed: str, name: str, identifier: int) -> None:
+    if deed == "send":
+        net[name].send(Frame(identifier, b"\x55\x0f"))
+    elif deed == "abort":
+        net[name].abort()
+    elif deed in ("listen", "talk"):
+        net[name].set_listen_only(deed == "listen")
+    elif deed in ("off", "on"):
+        net[name].set_enabled(deed == "on")
+    else:
+        held = HeldLine(0)
+        net.bus.disturb(held)
+        net.scheduler.post(
+            net.scheduler.now_ns + BIT_NS, int(Priority.ECU), partial(net.bus.undisturb, held)
+        )
+
+
+def through(done: list[object], net: Net, frame: Frame) -> None:
+    done.append((net.scheduler.now_ns, frame.arbitration_id))
+
+
+def everything(
+    options: ControllerOptions,
+    todo: list[tuple[str, str, int, float]],
+    *,
+    told: bool,
+    watched: bool,
+) -> object:
+    net = Net("ABCD")
+    done: dict[str, list[object]] = {"A": [], "B": []}
+    for name in done:
+        net[name].configure(options)
+        if told:
+            net[name].listen_transmitted(partial(through, done[name], net))
+    if watched:
+        net.bus.disturb(BitByBit())
+    for deed, name, identifier, bit in todo:
+        net.at_bit(bit, partial(do, net, deed, name, identifier))
+    net.run_bits(1500)
+    return (
+        list(net.bus.log),
+        net.got,
+        done,
+        net.bus.busy_ns,
+        net.counts,
+        [
+            (n.transmitted_count, n.arbitration_lost_count, n.single_shot_lost_count)
+            for n in net.nodes.values()
+        ],
+        [(n.pending_count, n.refused_count, n.received_count) for n in net.nodes.values()],
+        [(*each[:-2], sorted(each.errors), each.sof_ns) for each in net.bus.error_frames],
+    )
+
+
+def meets_an_arbitration(todo: list[tuple[str, str, int, float]], *outcomes: Any) -> bool:
+    """Whether something happens in an arbitration field: whole frames decide that at SOF."""
+    frames = [record for outcome in outcomes for record in outcome[0]]
+    starts_ns = [record.sof_ns for record in frames]
+    starts_ns += [record.eof_ns + 3 * BIT_NS for record in frames]  # of one cut at its first bit
+    starts_ns += [bit * BIT_NS for deed, _, _, bit in todo if deed == "send"]
+    starts_ns += [error[-1] for outcome in outcomes for error in outcome[-1]]
+    at_ns = [bit * BIT_NS for deed, _, _, bit in todo if deed not in ("send", "abort")]
+    return any(
+        start_ns <= time_ns <= start_ns + 15 * BIT_NS for start_ns in starts_ns for time_ns in at_ns
+    )
+
+
+@given(st.sampled_from(OPTIONS), deeds, st.booleans())
+def test_whatever_the_nodes_do_bit_by_bit_and_whole_frames_agree(
+    options: ControllerOptions, todo: list[tuple[str, str, int, float]], told: bool
+) -> None:
+    bit_by_bit = everything(options, todo, told=told, watched=True)
+    whole_frames = everything(options, todo, told=told, watched=False)
+    assume(not meets_an_arbitration(todo, bit_by_bit, whole_frames))
+    assert bit_by_bit == whole_frames
+
+
 @given(
     requests=traffic,
     pulses=st.lists(st.tuples(st.integers(0, 1_000_000), st.integers(1, 30_000)), max_size=4),
@@ -764,3 +867,64 @@ def test_a_node_that_is_off_does_not_recover() -> None:
     net["T"].recover()
     net.run_bits(5000)
     assert net["T"].error_state is ErrorState.BUS_OFF
+
+
+def test_an_aborted_frame_on_the_wire_gets_no_second_try_when_it_is_destroyed_later() -> None:
+    net = Net()
+    net["T"].send(PAIR)
+    net.at_bit(10, partial(net["T"].abort))
+    net.pulse(30, 8)
+    net.run_bits(300)
+    assert len(net.bus.error_frames) == 1
+    assert list(net.bus.log) == []
+    assert net["T"].transmitted_count == 0
+
+
+def test_a_mailbox_is_free_when_its_frame_is_through_not_when_it_starts() -> None:
+    net = Net("TRS")
+    net["T"].configure(ControllerOptions(transmit=TransmitPolicy.MAILBOXES, mailbox_count=1))
+    net["T"].send(PAIR)
+    for identifier in (0x300, 0x100):  # the first to wait gets the mailbox, urgent or not
+        net.at_bit(10, partial(net["T"].send, Frame(identifier)))
+    net.run_bits(300)
+    assert [record.frame.arbitration_id for record in net.bus.log] == [0x123, 0x300, 0x100]
+
+
+def test_an_error_in_the_last_bit_of_eof_costs_the_sender_eight_and_no_success_is_told() -> None:
+    net = Net()
+    told: list[object] = []
+    net["T"].listen_transmitted(partial(through, told, net))
+    net["T"].add_transmit_errors(9)
+    net["T"].send(PAIR)
+    net.pulse(62)
+    net.run_bits(70)
+    assert told == []
+    assert net["T"].transmit_error_count == 17
+    net.run_bits(100)
+    assert len(told) == 1
+    assert net["T"].transmit_error_count == 16
+
+
+def test_a_node_switched_off_by_another_ones_reception_no_longer_receives_the_frame() -> None:
+    net = Net("TRS")
+    net["R"].listen(lambda frame: net["S"].set_enabled(False))
+    net["T"].send(PAIR)
+    net.run_bits(100)
+    assert net.got["S"] == []
+    assert net["S"].received_count == 0
+
+
+def test_the_load_counts_an_error_frame_that_is_still_going_on() -> None:
+    net = Net()
+    net.bus.disturb(HeldLine(0))
+    net["T"].send(PAIR)
+    net.run_bits(1000)
+    assert net.bus.load_ratio > 0.9
+
+
+def test_switching_on_a_node_that_is_on_changes_nothing_in_mid_frame() -> None:
+    net = Net()
+    net["T"].send(PAIR)
+    net.at_bit(20, partial(net["R"].set_enabled, True))
+    net.run_bits(100)
+    assert len(net.got["R"]) == 1
