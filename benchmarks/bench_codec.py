@@ -1,23 +1,32 @@
-"""Encoding and decoding against cantools, message by message of the reference interface.
+"""Encoding and decoding against cantools: the reference interface, and cantools' own test files.
 
 Both sides run interleaved in one process on the same values; each figure is the median over rounds
 of processor time, so that a busy machine does not weigh on the slower side alone.
 cantools runs as `message.encode(values)` and `message.decode(data, decode_choices=False)`.
-Run with `python benchmarks/bench_codec.py`.
+The test files come from the source distribution of cantools where the tests have put it
+(`tests/conftest.py`), or from the folders given. Run with
+`python benchmarks/bench_codec.py [FOLDER ...]`.
 """
 
 from __future__ import annotations
 
+import logging
+import os
 import statistics
-from collections.abc import Callable
-from math import exp, log
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from math import exp, isfinite, log
+from pathlib import Path
 from time import process_time
 from timeit import Timer
 from typing import Any, TypeAlias
 
 import cantools.database
 
-from simcore.network import Database, Message
+from simcore.errors import InputError, UsageError
+from simcore.network import Database, Message, Signal
+from simcore.network.loading import FORMATS
 from simcore.resources import dbc_path
 
 Action: TypeAlias = tuple[Callable[..., Any], Any, dict[str, Any]]
@@ -25,6 +34,8 @@ Action: TypeAlias = tuple[Callable[..., Any], Any, dict[str, Any]]
 
 ROUNDS = 21
 CALLS = 200
+CORPUS_ROUNDS = 7
+CORPUS_CALLS = 60
 
 
 def run(rounds: int = ROUNDS, calls: int = CALLS) -> dict[str, Any]:
@@ -45,20 +56,79 @@ def run(rounds: int = ROUNDS, calls: int = CALLS) -> dict[str, Any]:
     }
 
 
+def run_corpus(folders: list[Path]) -> dict[str, Any]:
+    """Geometric means over every message of every database in `folders` that both can handle."""
+    rows = []
+    files = 0
+    for folder in folders:
+        for file in sorted(folder.rglob("*")):
+            if file.suffix[1:].lower() in FORMATS:
+                found = list(_rows_of(file))
+                rows += found
+                files += bool(found)
+    multiplexed = [row for row in rows if row["is_multiplexed"]]
+    return {
+        "files": files,
+        "messages": len(rows),
+        "encode_ratio": _geometric_mean([row["encode_ratio"] for row in rows]),
+        "decode_ratio": _geometric_mean([row["decode_ratio"] for row in rows]),
+        "slowest_encode": min(rows, key=lambda row: float(row["encode_ratio"])),
+        "slowest_decode": min(rows, key=lambda row: float(row["decode_ratio"])),
+        "multiplexed": len(multiplexed),
+        "multiplexed_encode_ratio": _geometric_mean([r["encode_ratio"] for r in multiplexed]),
+        "multiplexed_decode_ratio": _geometric_mean([r["decode_ratio"] for r in multiplexed]),
+    }
+
+
+def _rows_of(file: Path) -> Iterator[dict[str, Any]]:
+    try:
+        foreign = cantools.database.load_file(file)
+        database = Database.load(file)
+    except (cantools.database.errors.Error, InputError):
+        return
+    assert isinstance(foreign, cantools.database.Database)
+    for message, theirs in zip(database.messages, foreign.messages, strict=True):
+        if message.defect or not message.signals:
+            continue
+        try:
+            row = _compare(message, theirs, CORPUS_ROUNDS, CORPUS_CALLS)
+        except (UsageError, cantools.database.errors.Error):
+            continue  # no value in the middle of the range, or none that is allowed
+        row["is_multiplexed"] = message.codec.is_multiplexed
+        row["file"] = file.name
+        yield row
+
+
+def corpus_folders() -> list[Path]:
+    """Folders given on the command line, else that of the tests if it is there."""
+    if len(sys.argv) > 1:
+        return [Path(each) for each in sys.argv[1:]]
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    name = f"cantools-{version('cantools')}"
+    folder = Path(home) / "simcore-tests" / name / "tests" / "files"
+    return [folder] if folder.is_dir() else []
+
+
 def sample_values(message: Message) -> dict[str, Any]:
     """Physical values in the middle of every signal's range, floats where scaling makes them."""
     values: dict[str, Any] = {}
-    data = message.codec.writer().write()
-    for name in message.codec.decode(data):
-        signal = message.signal(name)
-        low, high = signal.raw_limits
-        if signal.minimum is not None and signal.maximum is not None:
-            low = max(low, signal.to_raw(signal.minimum))
-            high = min(high, signal.to_raw(signal.maximum))
-        is_selector = signal.is_multiplexer
-        middle = low + (high - low) / 3 if signal.is_float else low + (high - low) // 3
-        values[name] = signal.start_value if is_selector else signal.to_physical(middle)
+    for signal in message.codec.active_signals(lambda multiplexer: int(multiplexer.start_value)):
+        if signal.is_multiplexer:
+            values[signal.name] = signal.start_value
+            continue
+        values[signal.name] = signal.to_physical(_middle(signal))
     return values
+
+
+def _middle(signal: Signal) -> int | float:
+    low, high = signal.raw_limits
+    if signal.minimum is not None and signal.maximum is not None:
+        ends = sorted((signal.to_raw(signal.minimum), signal.to_raw(signal.maximum)))
+        low, high = max(low, ends[0]), min(high, ends[1])
+    if signal.is_float:
+        middle = low + (high - low) / 3
+        return middle if isfinite(middle) else 1.5
+    return low + (high - low) // 3
 
 
 def _compare(message: Message, theirs: Any, rounds: int, calls: int) -> dict[str, Any]:
@@ -124,13 +194,34 @@ def main() -> None:
             f"{row['encode_ratio']:>7.1f}{row['decode_ns']:>9.0f} ns{row['decode_ratio']:>7.1f}"
         )
     print(
-        f"geometric mean over cantools: encode {result['encode_ratio']:.1f} x, "
+        f"geometric mean over the reference interface: encode {result['encode_ratio']:.1f} x, "
         f"decode {result['decode_ratio']:.1f} x"
     )
     print(
         f"reader of 4 signals of CDC_EmbCmd {result['reader_ns']:.0f} ns, "
         f"writer of 1 {result['writer_ns']:.0f} ns"
     )
+    folders = corpus_folders()
+    if not folders:
+        print("no corpus: run the tests once, or give a folder of databases")
+        return
+    logging.disable(logging.WARNING)  # cantools tells of every message that hides another
+    corpus = run_corpus(folders)
+    print(
+        f"corpus of {corpus['files']} files, {corpus['messages']} messages: "
+        f"encode {corpus['encode_ratio']:.1f} x, decode {corpus['decode_ratio']:.1f} x"
+    )
+    print(
+        f"of them {corpus['multiplexed']} multiplexed: "
+        f"encode {corpus['multiplexed_encode_ratio']:.1f} x, "
+        f"decode {corpus['multiplexed_decode_ratio']:.1f} x"
+    )
+    for what in ("encode", "decode"):
+        row = corpus[f"slowest_{what}"]
+        print(
+            f"least ratio of {what}: {row[f'{what}_ratio']:.1f} x, {row['name']} of {row['file']}, "
+            f"{row['signals']} signals, {row[f'{what}_ns']:.0f} ns"
+        )
 
 
 if __name__ == "__main__":

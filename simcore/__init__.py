@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from simcore.kernel import RealTime
     from simcore.network import Database
     from simcore.plant.environment import Surface
-    from simcore.rig import Rig, load_scenarios, run_scenario, scenario
+    from simcore.rig import Restbus, Rig, load_scenarios, run_scenario, scenario
     from simcore.units import ms, s, us
 
 _WHERE = {
@@ -28,6 +28,7 @@ _WHERE = {
     "Frame": "simcore.bus",
     "InputError": "simcore.errors",
     "RealTime": "simcore.kernel",
+    "Restbus": "simcore.rig",
     "Rig": "simcore.rig",
     "SimcoreError": "simcore.errors",
     "Surface": "simcore.plant.environment",
@@ -47,6 +48,7 @@ __all__ = [
     "Frame",
     "InputError",
     "RealTime",
+    "Restbus",
     "Rig",
     "SimcoreError",
     "Surface",

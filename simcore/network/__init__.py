@@ -3,17 +3,23 @@
 Wire timing and frames are in `simcore.bus`, end-to-end protection in `simcore.protection`.
 """
 
-from simcore.network.codec import MessageCodec, SignalReader, SignalWriter
+from simcore.network.access import SignalReader, SignalWriter
+from simcore.network.choice import Choice
+from simcore.network.codec import MessageCodec
 from simcore.network.database import Database
-from simcore.network.messages import E2eConfig, Message, Signal
+from simcore.network.e2e_config import E2eConfig
+from simcore.network.messages import Message, Signal
 from simcore.network.payload import Payload
+from simcore.network.problems import Problem
 
 __all__ = [
+    "Choice",
     "Database",
     "E2eConfig",
     "Message",
     "MessageCodec",
     "Payload",
+    "Problem",
     "Signal",
     "SignalReader",
     "SignalWriter",

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from simcore.network.messages import Number, Signal
 
 _RESERVED = frozenset(
-    "accept choice_of choices copy_of_all data decode_texts found float_bits float_of_bits len "
-    "on_refusal raw round rounded struct_error values wrong_length KeyError REFUSALS".split()
+    "accept choice_of choices copy_of_all data decode_otherwise encode_otherwise found len "
+    "on_refusal padding raw round rounded scaling struct_error values "
+    "wrong_length KeyError REFUSALS".split()
 )
 _OWN_PREFIXES = ("_", "pack_", "unpack_", "signal_", "BITS_", "BYTE_", "TEXT_", "VALUE_")
 
@@ -61,13 +62,18 @@ def identifiers(signals: Sequence[Signal]) -> list[str]:
     return names
 
 
+def fits(signal: Signal, raw: Number) -> bool:
+    """Whether `raw` fits the bits of `signal`."""
+    lowest, highest = signal.raw_limits
+    return lowest <= raw <= highest
+
+
 def acceptable(signal: Signal, value: Number, raw: Number) -> bool:
     """Whether `value`, whose raw is `raw`, may be sent: it fits and is in range or has a text.
 
     The tolerance of a millionth of a step at the limits is that of cantools.
     """
-    lowest, highest = signal.raw_limits
-    if not lowest <= raw <= highest:
+    if not fits(signal, raw):
         return False
     if raw in signal.choices:
         return True
@@ -82,3 +88,37 @@ def physical_limits(signal: Signal) -> tuple[Number, Number]:
     low = ends[0] if signal.minimum is None else max(signal.minimum, ends[0])
     high = ends[1] if signal.maximum is None else min(signal.maximum, ends[1])
     return low, high
+
+
+def raw_limits_in_range(signal: Signal) -> tuple[int, int] | None:
+    """The least and the greatest acceptable raw value of a whole-number signal without text.
+
+    None where they cannot be told: nothing in range, or numbers beyond the precision of floats.
+    """
+    lowest, highest = (int(raw) for raw in signal.raw_limits)
+    if signal.minimum is None and signal.maximum is None:
+        return lowest, highest
+    ends = []
+    for limit in (signal.minimum, signal.maximum):
+        if limit is None:
+            continue
+        try:
+            near = int(signal.to_raw(limit))
+        except (OverflowError, ValueError):
+            return None
+        if abs(near) < 1 << 53:
+            ends += [raw for raw in range(near - 2, near + 3) if _in_range(signal, raw)]
+        elif lowest <= near <= highest:
+            return None
+    ends += [raw for raw in (lowest, highest) if _in_range(signal, raw)]
+    return (min(ends), max(ends)) if ends else None
+
+
+def _in_range(signal: Signal, raw: int) -> bool:
+    tolerance = abs(signal.scale) * 1e-6
+    value = signal.to_physical(raw)
+    return (
+        fits(signal, raw)
+        and (signal.minimum is None or value >= signal.minimum - tolerance)
+        and (signal.maximum is None or value <= signal.maximum + tolerance)
+    )

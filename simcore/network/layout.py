@@ -10,14 +10,16 @@ significant bit of byte 0, a big-endian one from the most significant.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from simcore.network.messages import Number, Signal
 
 _WORD_CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _FLOAT_CODES = {16: "e", 32: "f", 64: "d"}
+_FLOATS = {length: struct.Struct("<" + code) for length, code in _FLOAT_CODES.items()}
+_WORDS = {8 * size: struct.Struct("<" + code) for size, code in _WORD_CODES.items()}
 
 # What a step costs in ns of CPython 3.11, by word size: only the ratios matter.
 _WORD_COST = {1: 3, 2: 8, 4: 9, 8: 15}
@@ -26,7 +28,7 @@ _MASK_COST = {1: 5, 2: 6, 4: 8, 8: 12}
 _LOOKUP_COST = 5
 _LOOKUP_VALUE_COST = 3
 _JOIN_COST = 11
-_FLOAT_BITS_COST = 300
+_FLOAT_BITS_COST = 120
 
 
 class Piece(NamedTuple):
@@ -191,7 +193,11 @@ def float_bits(value: Number, length: int) -> int:
     return int.from_bytes(struct.pack("<" + _FLOAT_CODES[length], value), "little")
 
 
-def float_of_bits(bits: int, length: int) -> Number:
-    """The number whose IEEE 754 bits are `bits`."""
-    data = bits.to_bytes(length // 8, "little")
-    return float(struct.unpack("<" + _FLOAT_CODES[length], data)[0])
+def float_of_word(length: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """(unpack, pack): `unpack(pack(bits))[0]` is the number whose IEEE 754 bits are `bits`."""
+    return _FLOATS[length].unpack, _WORDS[length].pack
+
+
+def word_of_float(length: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """(unpack, pack): `unpack(pack(number))[0]` are the IEEE 754 bits of `number`."""
+    return _WORDS[length].unpack, _FLOATS[length].pack

@@ -1,6 +1,6 @@
 """Messages, signals and their E2E settings: what a network database is made of.
 
-Plain immutable objects without knowledge of the file they came from; `database` builds them.
+Plain immutable objects without knowledge of the file they came from; `reading` builds them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from simcore.network.codec import MessageCodec
 
 if TYPE_CHECKING:
     from simcore.network.database import Database
+    from simcore.network.e2e_config import E2eConfig
+    from simcore.network.secoc_config import SecOcConfig
 
 Number: TypeAlias = int | float
 """A raw or physical value; an `int` where scaling keeps it whole."""
@@ -22,20 +24,8 @@ Number: TypeAlias = int | float
 _FLOAT_MAX = {16: 65504.0, 32: 3.4028234663852886e38, 64: 1.7976931348623157e308}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class E2eConfig:
-    """End-to-end protection of one message."""
-
-    profile: str
-    data_id: int
-    counter_signal: str
-    checksum_signal: str
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self
+AttributeValue: TypeAlias = int | float | str
+"""The value of a DBC attribute; that of an ENUM is its text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +56,8 @@ class Signal:
     is_multiplexer: bool
     multiplexer_signal: str | None
     multiplexer_ids: tuple[int, ...]
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict, hash=False)
+    """The DBC attributes, defaults of the file included."""
 
     @property
     def start_value(self) -> Number:
@@ -86,9 +78,9 @@ class Signal:
 
     @property
     def raw_limits(self) -> tuple[Number, Number]:
-        """The least and the greatest raw value the bits can carry."""
+        """The least and the greatest raw value the bits can carry; 0 for a float of no format."""
         if self.is_float:
-            greatest = _FLOAT_MAX[self.length]
+            greatest = _FLOAT_MAX.get(self.length, 0.0)
             return -greatest, greatest
         if self.is_signed:
             return -(1 << (self.length - 1)), (1 << (self.length - 1)) - 1
@@ -122,7 +114,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Message:
-    """One message; belongs to a `Database`, compared by identity, pickled by name."""
+    """One message; belongs to a `Database`, compared by identity, pickled by its place there."""
 
     database: Database
     name: str
@@ -141,7 +133,19 @@ class Message:
     """Sent on both buses, as the same frame."""
     send_type: str
     e2e: E2eConfig | None
+    secoc: SecOcConfig | None
     signals: tuple[Signal, ...]
+    attributes: Mapping[str, AttributeValue]
+    """The DBC attributes, defaults of the file included."""
+    bus: str
+    """Name of the bus in a file of several, else that of the network or empty."""
+    defect: str
+    """Why the message cannot be encoded; empty where it can."""
+    is_undecodable: bool
+    """Whether the defect stands in the way of decoding, too."""
+    unused_bit_pattern: int
+    """The byte whose bits fill what no signal has, where padding is asked for."""
+    _index: int
     _by_name: Mapping[str, Signal]
     _codecs: list[MessageCodec]
 
@@ -171,7 +175,7 @@ class Message:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _message_of, (self.database, self.name)
+        return _message_of, (self.database, self._index)
 
     def __repr__(self) -> str:
         return f"<Message {self.label}>"
@@ -191,5 +195,5 @@ def unknown_name(where: str, name: object, known: Iterable[str]) -> UsageError:
     return UsageError(f"{where} {name!r}{hint}")
 
 
-def _message_of(database: Database, name: str) -> Message:
-    return database.message(name)
+def _message_of(database: Database, index: int) -> Message:
+    return database.messages[index]

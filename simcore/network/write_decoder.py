@@ -26,6 +26,11 @@ _TABLE_BITS = 10
 _DISPLAY_LIMIT = 18
 """Up to here a dict display is the fastest way to a dict, beyond a copy that is filled."""
 
+_MODES = (
+    "    if choices or not scaling:",
+    "        return decode_otherwise(data, choices, scaling)",
+)
+
 
 def write_decoder(
     code: Generated,
@@ -35,12 +40,12 @@ def write_decoder(
     *,
     results: Sequence[Signal] | None = None,
     kind: str = NUMBERS,
-    has_choices: bool = False,
+    has_modes: bool = False,
 ) -> None:
     """Add `function(data)`: a dict of all signals, or a tuple of `results` where these are given.
 
-    Needs in `code.names`: `wrong_length(data)`, which makes the error; with `has_choices` also
-    `decode_texts(data)`, to which the added parameter `choices` switches.
+    Needs in `code.names`: `wrong_length(data)`, which makes the error; with `has_modes` also
+    `decode_otherwise(data, choices, scaling)`, to which the added parameters switch.
     """
     plan = layout.lay_out(signals, length, byte_lookup=True)
     writer = _Writer(code, signals, plan, kind)
@@ -50,9 +55,9 @@ def write_decoder(
     code.names[unpack] = struct.Struct(plan.format).unpack
     targets = "".join(f"_{word.first}, " for word in plan.words)
     code.lines += [
-        f"def {function}(data{', choices=False' if has_choices else ''}):",
+        f"def {function}(data{', choices=False, scaling=True' if has_modes else ''}):",
         f"    # {plan.format}",
-        *(["    if choices:", "        return decode_texts(data)"] if has_choices else []),
+        *(_MODES if has_modes else []),
         "    try:",
         f"        ({targets.rstrip(' ')}) = {unpack}(data)",
         "    except struct_error:",
@@ -118,8 +123,9 @@ class _Writer:
         if word.code in "efd":
             return self._converted(signal, raw)
         if signal.is_float:
-            self._code.names["float_of_bits"] = layout.float_of_bits
-            return self._converted(signal, f"float_of_bits({raw}, {signal.length})")
+            unpack, pack = f"unpack_float_{signal.length}", f"pack_word_{signal.length}"
+            self._code.names[unpack], self._code.names[pack] = layout.float_of_word(signal.length)
+            return self._converted(signal, f"{unpack}({pack}({raw}))[0]")
         is_sign_done = not signal.is_signed or word.code.islower() or self.is_looked_up(top)
         if self._is_converted(signal) and signal.length <= _TABLE_BITS:
             values = _values(signal, self._kind)

@@ -13,7 +13,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from simcore.network import layout
-from simcore.network.codegen import Generated, acceptable, identifiers, physical_limits
+from simcore.network.codegen import (
+    Generated,
+    acceptable,
+    identifiers,
+    physical_limits,
+    raw_limits_in_range,
+)
 
 if TYPE_CHECKING:
     from simcore.network.messages import Number, Signal
@@ -22,6 +28,11 @@ _TABLE_BITS = 8
 """Signals up to this length are encoded by look-up."""
 _EXACT = 1 << 53
 """Below this, float arithmetic on whole numbers is exact."""
+_MODE_PARAMETERS = ", scaling=True, padding=False"
+_MODES = (
+    "    if padding or not scaling:",
+    "        return encode_otherwise(values, scaling, padding)",
+)
 
 
 def write_encoder(
@@ -31,18 +42,22 @@ def write_encoder(
     length: int,
     *,
     arguments: Sequence[Signal] | None = None,
+    scaling: bool = True,
+    has_modes: bool = False,
 ) -> None:
     """Add `function(values)`, or one of positional `arguments`, the other signals at their start.
 
-    Needs in `code.names`: `accept(signal_index, value)`, which returns the value or raises, and
-    `on_refusal(...)` with the parameters of the function.
+    Without `scaling` the numbers are raw. Needs in `code.names`: `accept(signal_index, value)`,
+    which returns the value or raises, and `on_refusal(...)` with the parameters of the function;
+    with `has_modes` also `encode_otherwise(values, scaling, padding)`, to which the added
+    parameters switch.
     """
     plan = layout.lay_out(signals, length, byte_lookup=False)
     names = identifiers(signals)
     where = {signal.name: index for index, signal in enumerate(signals)}
     given = [where[signal.name] for signal in (signals if arguments is None else arguments)]
-    whole_words = {p.signal: w for w in plan.words for p in w.pieces if w.is_whole_signal}
     pieces: list[list[layout.Piece]] = [[] for _ in signals]
+    wholes = {p.signal for word in plan.words for p in word.pieces if word.is_whole_signal}
     for word in plan.words:
         for piece in word.pieces:
             pieces[piece.signal].append(piece)
@@ -51,29 +66,26 @@ def write_encoder(
     for index in sorted(given):
         signal, name = signals[index], names[index]
         source = name if arguments is not None else f"values[{signal.name!r}]"
-        if _has_table(signal):
-            only = pieces[index][0] if len(pieces[index]) == 1 else None
-            shift = only.shift if only is not None else 0
-            mask = (1 << signal.length) - 1
-            if index in whole_words:
-                mask = -1
-            table = code.table("BITS", _bits_of_values(signal, shift, mask))
-            expression = f"{table}[{source}]"
-            if only is not None:
-                shifted[index] = expression
-            else:
-                body.append(f"{name} = {expression}")
+        if not _has_table(signal, scaling):
+            body += _checked(code, signal, index, name, source, scaling)
+            continue
+        only = pieces[index][0] if len(pieces[index]) == 1 else None
+        shift = only.shift if only is not None else 0
+        mask = -1 if index in wholes else (1 << signal.length) - 1
+        table = code.table("BITS", _bits_of_values(signal, shift, mask, scaling))
+        if only is not None:
+            shifted[index] = f"{table}[{source}]"
         else:
-            body += _checked(code, signal, index, name, source)
+            body.append(f"{name} = {table}[{source}]")
     words = [_packed(code, signals, names, word, given, shifted) for word in plan.words]
-    pack = f"pack_{function}"
-    code.names[pack] = struct.Struct(plan.format).pack
+    code.names[pack := f"pack_{function}"] = struct.Struct(plan.format).pack
     parameters = ["values"] if arguments is None else [names[i] for i in given]
     code.names["REFUSALS"] = (KeyError, TypeError, OverflowError, struct.error)
     count = [f"if len(values) != {len(signals)}:", "    raise KeyError"]
     code.lines += [
-        f"def {function}({', '.join(parameters)}):",
+        f"def {function}({', '.join(parameters)}{_MODE_PARAMETERS if has_modes else ''}):",
         f"    # {plan.format}",
+        *(_MODES if has_modes else []),
         "    try:",
         *(f"        {line}" for line in ([] if arguments is not None else count) + body),
         f"        return {pack}(",
@@ -85,47 +97,62 @@ def write_encoder(
     ]
 
 
-def _has_table(signal: Signal) -> bool:
-    return (
-        not signal.is_float
-        and signal.length <= _TABLE_BITS
-        and (signal.is_identity or (signal.is_whole and abs(signal.scale) == 1))
-    )
+def _has_table(signal: Signal, scaling: bool) -> bool:
+    if signal.is_float or signal.length > _TABLE_BITS:
+        return False
+    if not scaling or signal.is_identity:
+        return True
+    return signal.is_whole and abs(signal.scale) == 1
 
 
-def _bits_of_values(signal: Signal, shift: int, mask: int) -> dict[Number | str, int]:
+def _bits_of_values(
+    signal: Signal, shift: int, mask: int, scaling: bool
+) -> dict[Number | str, int]:
     lowest, highest = signal.raw_limits
     table: dict[Number | str, int] = {}
     for each in range(int(lowest), int(highest) + 1):
         value = signal.to_physical(each)
         if acceptable(signal, value, each):
-            table[value] = (each & mask) << shift
+            table[value if scaling else each] = (each & mask) << shift
     for each, text in signal.choices.items():
         if lowest <= each <= highest:
             table[text] = (each & mask) << shift
     return table
 
 
-def _checked(code: Generated, signal: Signal, index: int, name: str, source: str) -> list[str]:
+def _checked(
+    code: Generated, signal: Signal, index: int, name: str, source: str, scaling: bool
+) -> list[str]:
     """Lines that leave the raw value of one signal in `name`."""
     lines = [] if source == name else [f"{name} = {source}"]
-    low, high = physical_limits(signal)
-    if _limits_are_safe(signal, low, high):
+    limits = _safe_limits(signal, scaling)
+    if limits is not None:
+        low, high = limits
         lines.append(f"if not {low!r} <= {name} <= {high!r}:")
         lines.append(f"    {name} = accept({index}, {name})")
     else:
         lines.append(f"{name} = accept({index}, {name})")
-    whole = f"if {name}.__class__ is not int:"
     code.names["rounded"] = rounded
-    if signal.is_identity:
+    if signal.is_identity or not scaling:
         if not signal.is_float:
-            lines += [whole, f"    {name} = rounded({name})"]
-    elif max(abs(low), abs(high)) >= _EXACT:
+            lines += [f"if {name}.__class__ is not int:", f"    {name} = rounded({name})"]
+    elif max(map(abs, physical_limits(signal))) >= _EXACT:
         code.names[f"signal_{index}"] = signal
         lines.append(f"{name} = signal_{index}.to_raw({name})")
     else:
         lines.append(f"{name} = {_unscaled(signal, name)}")
     return lines
+
+
+def _safe_limits(signal: Signal, scaling: bool) -> tuple[Number, Number] | None:
+    """Limits between which every value may certainly be sent, or None."""
+    if scaling or signal.is_identity:
+        low, high = physical_limits(signal)
+        return (low, high) if _limits_are_safe(signal, low, high) else None
+    if signal.is_float:
+        unlimited = signal.minimum is None and signal.maximum is None
+        return signal.raw_limits if unlimited else None
+    return raw_limits_in_range(signal)
 
 
 def _unscaled(signal: Signal, name: str) -> str:
@@ -182,8 +209,9 @@ def _packed(
         if whole:
             return name
         if signal.is_float:
-            code.names["float_bits"] = layout.float_bits
-            name = f"float_bits({name}, {signal.length})"
+            unpack, pack = f"unpack_word_{signal.length}", f"pack_float_{signal.length}"
+            code.names[unpack], code.names[pack] = layout.word_of_float(signal.length)
+            name = f"{unpack}({pack}({name}))[0]"
         terms.append(_placed(signal, piece, name, mask))
     if constant or not terms:
         terms.append(hex(constant))

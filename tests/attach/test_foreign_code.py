@@ -6,14 +6,11 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 import tomllib
-from contextlib import suppress
+from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import can
 import cantools.tester
@@ -25,7 +22,6 @@ from simcore.rig import Rig
 from simcore.units import ms
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-DOWNLOAD_S = 180
 SUITE_S = 120
 
 # ---- python-can's own suite ----
@@ -59,40 +55,10 @@ NEVER_RUN = ["test_message_is_rx", "test_message_is_rx_receive_own_messages"]
 """python-can skips these two for every interface."""
 
 
-@pytest.fixture(scope="session")
-def python_can_sources() -> Path:
-    """The unpacked source distribution of the installed python-can, fetched once per version."""
-    name = f"python_can-{version('python-can')}"
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    cache = Path(home) / "simcore-tests"
-    if not (cache / name).exists():
-        try:
-            cache.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            pytest.skip(f"no place to keep python-can's sources: {error}")
-        with TemporaryDirectory(dir=cache) as folder:
-            _download(f"python-can=={version('python-can')}", Path(folder))
-            with tarfile.open(Path(folder) / f"{name}.tar.gz") as archive:
-                archive.extractall(folder, filter="data")
-            with suppress(OSError):  # another worker was faster
-                (Path(folder) / name).rename(cache / name)
-    return cache / name
-
-
-def _download(requirement: str, folder: Path) -> None:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", "python-can"]
-    try:
-        ran = subprocess.run(
-            [*command, "--dest", str(folder), requirement],
-            capture_output=True,
-            text=True,
-            timeout=DOWNLOAD_S,
-        )
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"the sources of {requirement} did not arrive within {DOWNLOAD_S} s")
-    if ran.returncode:
-        reason = (ran.stderr.strip().splitlines() or ["pip said nothing"])[-1]
-        pytest.skip(f"the sources of {requirement} cannot be fetched: {reason}")
+@pytest.fixture
+def python_can_sources(foreign_sources: Callable[[str], Path]) -> Path:
+    """The unpacked source distribution of the installed python-can."""
+    return foreign_sources("python-can")
 
 
 def environment() -> dict[str, str]:

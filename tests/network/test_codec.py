@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcore.errors import UsageError
-from simcore.network import Database, Message, Signal
+from simcore.network import Choice, Database, Message, Signal
 from simcore.resources import dbc_path
 
 CODEC_DBC = Path(__file__).parent.parent / "data" / "codec.dbc"
@@ -398,6 +398,152 @@ def test_nested_multiplexers_depend_on_the_outer_one() -> None:
         codec.reader("InnerMany").read(outside)
 
 
+SCALED_PAGES = """BU_: A
+BO_ 1 Mux: 2 A
+ SG_ Page M : 0|8@1+ (0.5,%s) [0|0] "" A
+ SG_ One m2 : 8|8@1+ (1,0) [0|0] "" A
+ SG_ Two m3 : 8|4@1+ (1,0) [0|0] "" A
+VAL_ 1 Page 3 "three" 9 "nine";
+"""
+
+
+@pytest.mark.parametrize("offset", ["0", "1", "-2"])
+def test_a_scaled_multiplexer_selects_by_the_whole_part_of_its_value(offset: str) -> None:
+    text = SCALED_PAGES % offset
+    message = Database.from_text(text, name="mux.dbc").message("Mux")
+    oracle: Any = cantools.database.load_string(text, "dbc").messages[0]
+    met = set()
+    for raw in range(256):
+        data = bytes([raw, 7])
+        for choices in (False, True):
+            for scaling in (False, True):
+                found = outcome(message.codec.decode, data, choices=choices, scaling=scaling)
+                assert found == outcome(
+                    oracle.decode, data, decode_choices=choices, scaling=scaling
+                )
+                if found is None:
+                    continue
+                met.add(tuple(found))
+                expected = outcome(oracle.encode, found, scaling=scaling)
+                assert outcome(message.codec.encode, found, scaling=scaling) == expected
+    assert {("Page",), ("Page", "One"), ("Page", "Two")} <= met
+
+
+def test_a_multiplexer_that_is_no_number_is_refused() -> None:
+    text = (
+        'BU_: A\nBO_ 1 Mux: 8 A\n SG_ Page M : 0|32@1- (1,0) [0|0] "" A\n'
+        ' SG_ One m2 : 32|8@1+ (1,0) [0|0] "" A\nSIG_VALTYPE_ 1 Page : 1;\n'
+    )
+    codec = Database.from_text(text, name="mux.dbc").message("Mux").codec
+    assert codec.decode(struct.pack("<f", 2.0) + bytes(4)) == {"Page": 2.0, "One": 0}
+    with pytest.raises(UsageError, match=r"multiplexer Page: expected a number, got nan"):
+        codec.decode(struct.pack("<f", math.nan) + bytes(4))
+
+
+def test_a_signal_that_no_multiplexer_selects_is_on_no_page() -> None:
+    text = (
+        'BU_: A\nBO_ 1 Mux: 2 A\n SG_ A M : 0|4@1+ (1,0) [0|0] "" A\n'
+        ' SG_ B m0M : 4|4@1+ (1,0) [0|0] "" A\n SG_ C m0 : 8|8@1+ (1,0) [0|0] "" A\n'
+        "SG_MUL_VAL_ 1 C B 1-1;\nSG_MUL_VAL_ 1 B C 0-0;\n"
+    )
+    codec = Database.from_text(text, name="mux.dbc").message("Mux").codec
+    assert codec.decode(b"\0\0") == {"A": 0}
+    with pytest.raises(UsageError, match=r"0x001 Mux, signal C: on no page: B does not select it"):
+        codec.reader("C")
+
+
+def test_a_multiplexer_starts_on_a_page() -> None:
+    text = (
+        'BU_: A\nBO_ 1 Mux: 2 A\n SG_ Page M : 0|8@1+ (1,0) [0|0] "" A\n'
+        ' SG_ One m7 : 8|8@1+ (1,0) [0|0] "" A\n SG_ Two m5 : 8|8@1+ (1,0) [0|0] "" A\n'
+    )
+    codec = Database.from_text(text, name="mux.dbc").message("Mux").codec
+    assert codec.writer().write() == b"\x05\0"
+    assert codec.writer("Page", "One").write(7, 3) == b"\x07\x03"
+
+
+# ---- texts, raw values, padding ----
+
+
+def test_texts_know_their_raw_value() -> None:
+    decoded = own("Texts").codec.decode(bytes([3, 0, 0, 0, 0xFF, 0xFF]), choices=True)
+    assert (decoded["Gear"], decoded["Gear"].value) == ("Drive", 3)
+    assert (decoded["Wide"].name, decoded["Wide"].value) == ("SNA", 65535)
+    assert type(decoded["Wide"].name) is str
+    again = pickle.loads(pickle.dumps(decoded["Gear"]))
+    assert (type(again), again, again.value) == (Choice, "Drive", 3)
+    assert copy.deepcopy(decoded["Gear"]) is copy.copy(decoded["Gear"]) is decoded["Gear"]
+    assert own("Texts").codec.encode({**decoded, "Quality": 0}) == bytes([3, 0, 0, 0, 255, 255])
+
+
+def test_raw_values_are_checked_against_the_range_of_their_physical_value() -> None:
+    codec = own("Texts").codec
+    raws = codec.decode(bytes(6), scaling=False)
+    assert codec.encode({**raws, "Speed": 4000}, scaling=False)[1:3] == b"\xa0\x0f"
+    with pytest.raises(
+        UsageError, match=r"signal Speed: expected 0\.\.400 km/h, given raw, got 4001 raw$"
+    ):
+        codec.encode({**raws, "Speed": 4001}, scaling=False)
+    assert codec.encode({**raws, "Speed": "SNA"}, scaling=False)[1:3] == b"\xff\x0f"
+    with pytest.raises(UsageError, match=r"signal Gear: expected 0\.\.4, given raw, got 8 raw$"):
+        codec.encode({**raws, "Gear": 8}, scaling=False)
+
+
+def test_a_raw_writer_writes_what_a_raw_reader_reads() -> None:
+    codec = own("Texts").codec
+    data = codec.raw_writer("Speed", "Level").write(3999, -250)
+    assert codec.raw_reader("Speed", "Level").read(data) == (3999, -250)
+    assert codec.reader("Speed").read(data) == (399.90000000000003,)
+    writer = pickle.loads(pickle.dumps(codec.raw_writer("Speed", "Level")))
+    assert writer is codec.raw_writer("Speed", "Level")
+    pages = own("Multiplexed").codec
+    data = pages.raw_writer("Page", "PageZero").write(0, 65535)
+    assert pages.raw_reader("PageZero").read(data) == (65535,)
+
+
+@pairs
+@given(data=st.data())
+def test_padding_sets_the_bits_that_no_signal_has(
+    message: Message, oracle: Any, data: st.DataObject
+) -> None:
+    values = outcome(message.codec.decode, data.draw(payloads(message)))
+    if values is None or not is_finite(values):
+        return
+    found = outcome(message.codec.encode, values, padding=True)
+    assert found == outcome(oracle.encode, values, padding=True)
+    if found is not None:
+        assert message.codec.decode(found) == values
+
+
+def test_overwriting_goes_beyond_the_range_and_leaves_all_else() -> None:
+    codec = own("Texts").codec
+    data = bytes(range(10, 16))
+    changed = codec.overwrite_raw(data, {"Speed": 4001, "Level": -512})
+    assert codec.raw_reader("Speed", "Level").read(changed) == (4001, -512)
+    before, after = (codec.decode(each, scaling=False) for each in (data, changed))
+    assert {**before, "Speed": 4001, "Level": -512} == after
+    assert own("Floats").codec.overwrite_raw(bytes(32), {"Single": math.inf})[:4] == struct.pack(
+        "<f", math.inf
+    )
+
+
+@pytest.mark.parametrize(
+    ("signal", "raw", "text"),
+    [
+        ("Speed", 4096, r"signal Speed: expected 0\.\.4095 raw, got 4096 raw"),
+        ("Level", -513, r"signal Level: expected -512\.\.511 raw, got -513 raw"),
+        ("Level", 1.0, r"signal Level: expected a whole number, raw, got 1\.0"),
+        ("Level", True, r"signal Level: expected a whole number, raw, got True"),
+        ("Levels", 1, r"unknown signal 'Levels': did you mean 'Level'"),
+    ],
+)
+def test_overwriting_refuses_what_does_not_fit_the_bits(signal: str, raw: float, text: str) -> None:
+    with pytest.raises(UsageError, match=f"0x105 Texts.*{text}"):
+        own("Texts").codec.overwrite_raw(bytes(6), {signal: raw})
+    with pytest.raises(UsageError, match="0x105 Texts: expected 6 bytes, got 5 bytes"):
+        own("Texts").codec.overwrite_raw(bytes(5), {})
+
+
 # ---- sharing ----
 
 
@@ -426,7 +572,7 @@ def test_readers_and_writers_are_shared_by_copies_and_pickle_as_recipes() -> Non
 
 def test_the_source_is_kept_for_reading() -> None:
     codec = reference("CDC_EmbCmd").codec
-    assert "def encode(values):" in codec.source
+    assert "def encode(values, " in codec.source
     assert "def decode(data" in codec.source
     assert "CDC_FR_FReq" not in codec.reader("E2E_Cnt").source
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -206,7 +207,9 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected text, got NUL bytes"):
         Database.load(file)
     file.write_bytes(b"\xff\x81")
-    with pytest.raises(InputError, match="expected text in UTF-8 or Windows-1252"):
+    with pytest.raises(
+        InputError, match=r"image\.dbc:1: not a valid DBC: Invalid syntax at line 1"
+    ):
         Database.load(file)
 
 
@@ -215,6 +218,17 @@ def test_units_beyond_ascii_survive(tmp_path: Path, encoding: str) -> None:
     file = tmp_path / "unit.dbc"
     file.write_text(changed('"N" B', '"°C" B'), encoding=encoding)
     assert Database.load(file).message("First").signal("Force").unit == "°C"
+
+
+def test_bytes_of_no_encoding_are_replaced_and_reported(tmp_path: Path) -> None:
+    file = tmp_path / "unit.dbc"
+    file.write_bytes(changed('"N" B', '"?C" B').encode().replace(b"?C", b"\x81C"))
+    database = Database.load(file)
+    assert database.message("First").signal("Force").unit == "\ufffdC"
+    assert [str(each) for each in database.problems] == [
+        f"{file}:6: warning: text: "
+        "characters that are neither UTF-8 nor Windows-1252 have been replaced"
+    ]
 
 
 def test_a_syntax_error_has_file_and_line() -> None:
@@ -237,19 +251,34 @@ def test_a_bad_layout_has_file_line_and_reason(old: str, new: str, reason: str) 
         Database.from_text(changed(old, new), name="bad.dbc")
 
 
-def test_twins_are_refused_with_both_names() -> None:
+def problems_of(text: str, name: str = "bad.dbc", **options: Any) -> list[str]:
+    return [str(each) for each in Database.from_text(text, name=name, **options).problems]
+
+
+def test_twins_are_errors_with_both_names() -> None:
+    same_id = changed("BO_ 97 Second", "BO_ 96 Second")
+    same_id = "".join(line for line in same_id.splitlines(True) if not line.startswith("BA_ "))
+    database = Database.from_text(same_id, name="bad.dbc")
     with pytest.raises(
         InputError,
-        match=r"^bad\.dbc:7: messages 0x060 First and 0x060 Second have the same arbitration id$",
+        match=r"^bad\.dbc:7: messages 0x060 First and 0x060 Second: "
+        r"they have the same arbitration id$",
     ):
-        Database.from_text(changed("BO_ 97 Second", "BO_ 96 Second"), name="bad.dbc")
-    with pytest.raises(InputError, match="First and 0x061 First have the same message name"):
-        Database.from_text(changed("BO_ 97 Second", "BO_ 97 First"), name="bad.dbc")
+        database.refuse_errors()
+    with pytest.raises(UsageError, match=r"message id 0x060 is 2 times in the database"):
+        database.message(0x60)
+    assert database.message("Second").length == 8
+    same_name = Database.from_text(changed("BO_ 97 Second", "BO_ 97 First"), name="bad.dbc")
+    assert str(same_name.problems[0]) == (
+        "bad.dbc:3: error: messages 0x060 First and 0x061 First: they have the same message name"
+    )
+    with pytest.raises(UsageError, match=r"message 'First' is 2 times in the database"):
+        same_name.message("First")
+    assert [pickle.loads(pickle.dumps(m)) for m in same_name.messages] == [*same_name.messages]
     twin = 'BA_ "E2EProfile" BO_ 97 1;\nBA_ "E2EDataId" BO_ 97 4660;\n'
-    with pytest.raises(
-        InputError, match="messages 0x060 First and 0x061 Second have the same E2E data id"
-    ):
-        Database.from_text(PROTECTED + twin, name="bad.dbc")
+    assert problems_of(PROTECTED + twin) == [
+        "bad.dbc:7: error: messages 0x060 First and 0x061 Second: they have the same E2E data id"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -273,12 +302,12 @@ def test_twins_are_refused_with_both_names() -> None:
         (
             "SG_ Cnt : 16|8@1+",
             "SG_ Cnt : 40|8@1+",
-            "signal Cnt: E2E profile P05: expected 8 bits from bit 16, .*got 8 bits from bit 40",
+            "signal Cnt: E2E profile P05: expected .*16.*got .*40",
         ),
         (
             "SG_ Crc : 0|16@1+",
             "SG_ Crc : 7|16@0+",
-            "signal Crc: E2E profile P05: expected 16 bits from bit 0, .*got .*big_endian",
+            "signal Crc: E2E profile P05: expected .*, got .*big_endian",
         ),
         (
             'BA_ "E2EDataId" BO_ 96 4660;',
@@ -288,7 +317,7 @@ def test_twins_are_refused_with_both_names() -> None:
         (
             "Force 1000;",
             "Force 65536;",
-            r"signal Force: start value: expected 0\.\.65535 raw, got 65536",
+            r"signal Force: start value: expected 0\.\.65535 raw, got 65536: 0 is used",
         ),
         (
             "Force 1000;",
@@ -296,39 +325,128 @@ def test_twins_are_refused_with_both_names() -> None:
             r"signal Force: start value: expected a whole raw value, got 0\.5",
         ),
         ("(1,-1000)", "(0,-1000)", "signal Force: expected a factor other than 0, got 0"),
-        ("BO_ 96 First: 8 A", "BO_ 96 First: 65 A", r"length: expected 0\.\.64 bytes, got 65"),
+        (
+            'BA_ "GenMsgCycleTime" BO_ 96 5;',
+            'BA_ "GenMsgCycleTime" BO_ 96 -5;',
+            "GenMsgCycleTime: expected a time in ms, 0 or more, got -5: 0 is used",
+        ),
     ],
 )
-def test_what_cantools_lets_pass_is_refused_with_line_and_reason(
+def test_what_cantools_lets_pass_is_an_error_with_line_and_reason(
     old: str, new: str, reason: str
 ) -> None:
-    with pytest.raises(InputError, match=rf"^bad\.dbc:3: message First, {reason}"):
-        Database.from_text(changed(old, new), name="bad.dbc")
+    database = Database.from_text(changed(old, new), name="bad.dbc")
+    assert [each.severity for each in database.problems] == ["error"]
+    with pytest.raises(InputError, match=rf"^bad\.dbc:3: message First(, |: ){reason}"):
+        database.refuse_errors()
 
 
-@pytest.mark.parametrize("mark", ["(2,0)", "(1,1)"])
-def test_a_scaled_multiplexer_is_unsupported(mark: str) -> None:
-    text = (
-        "BU_: A\nBO_ 1 Mux: 2 A\n"
-        f' SG_ Page M : 0|8@1+ {mark} [0|0] "" A\n SG_ One m2 : 8|8@1+ (1,0) [0|0] "" A\n'
-    )
-    with pytest.raises(InputError, match="signal Page: unsupported: scaled or float multiplexer"):
-        Database.from_text(text, name="mux.dbc")
+def test_a_database_without_errors_is_not_refused() -> None:
+    Database.from_text(PROTECTED, name="first.dbc").refuse_errors()
+    warned = changed("BO_ 96 First: 8 A", "BO_ 96 First: 65 A")
+    assert problems_of(warned) == [
+        "bad.dbc:3: warning: message First: 65 bytes are longer than a frame: "
+        "it needs a transport protocol"
+    ]
+    Database.from_text(warned, name="bad.dbc").refuse_errors()
 
 
-def test_a_float_of_odd_length_is_refused() -> None:
+def test_a_refusal_counts_the_other_errors() -> None:
+    text = changed("Force 1000;", "Force 0.5;").replace("(1,-1000)", "(0,-1000)")
+    with pytest.raises(InputError, match=r"got 0\.5: 0 is used \(and 1 more error\)$"):
+        Database.from_text(text, name="bad.dbc").refuse_errors()
+
+
+def test_a_message_with_a_factor_of_0_is_decoded_but_not_encoded() -> None:
+    text = 'BU_: A\nBO_ 1 Flat: 1 A\n SG_ F : 0|8@1+ (0,3) [0|0] "" A\n'
+    message = Database.from_text(text, name="flat.dbc").message("Flat")
+    assert message.codec.decode(b"\x07") == {"F": 3}
+    for call in (lambda: message.codec.encode({"F": 3}), message.codec.writer):
+        with pytest.raises(
+            UsageError,
+            match=r"^message 0x001 Flat cannot be encoded: "
+            r"signal F: expected a factor other than 0, got 0$",
+        ):
+            call()
+
+
+def test_a_float_of_odd_length_is_an_error_and_not_decoded() -> None:
     text = 'BU_: A\nBO_ 1 Odd: 8 A\n SG_ F : 0|24@1- (1,0) [0|0] "" A\nSIG_VALTYPE_ 1 F : 1;\n'
-    with pytest.raises(InputError, match=r"signal F: expected a float of .* bits, got 24 bits"):
-        Database.from_text(text, name="odd.dbc")
+    database = Database.from_text(text, name="odd.dbc")
+    with pytest.raises(
+        InputError,
+        match=r"^odd\.dbc:2: message Odd: signal F: expected a float of 16, 32 or 64 bits, got 24",
+    ):
+        database.refuse_errors()
+    codec = database.message("Odd").codec
+    assert database.message("Odd").signal("F").raw_limits == (0, 0)
+    with pytest.raises(UsageError, match="message 0x001 Odd cannot be encoded: signal F: expect"):
+        codec.overwrite_raw(bytes(8), {"F": 1.0})
+    for call in (lambda: codec.decode(bytes(8)), lambda: codec.reader("F")):
+        with pytest.raises(UsageError, match="message 0x001 Odd cannot be decoded: signal F: exp"):
+            call()
 
 
-def test_one_name_on_two_pages_is_refused() -> None:
+def test_one_name_on_two_pages_is_one_name_per_page() -> None:
     text = (
         'BU_: A\nBO_ 1 Mux: 2 A\n SG_ Page M : 0|8@1+ (1,0) [0|0] "" A\n'
         ' SG_ One m0 : 8|8@1+ (1,0) [0|0] "" A\n SG_ One m1 : 8|4@1+ (1,0) [0|0] "" A\n'
     )
-    with pytest.raises(InputError, match=r"^mux\.dbc:2: message Mux, two signals of the same name"):
-        Database.from_text(text, name="mux.dbc")
+    codec = Database.from_text(text, name="mux.dbc").message("Mux").codec
+    assert codec.decode(b"\0\xff") == {"Page": 0, "One": 255}
+    assert codec.decode(b"\1\xff") == {"Page": 1, "One": 15}
+    assert codec.encode({"Page": 0, "One": 200}) == b"\0\xc8"
+
+
+def test_one_name_twice_on_a_page_is_an_error() -> None:
+    text = (
+        'BU_: A\nBO_ 1 Two: 2 A\n SG_ One : 0|8@1+ (1,0) [0|0] "" A\n'
+        ' SG_ One : 8|8@1+ (1,0) [0|0] "" A\n'
+    )
+    (problem,) = Database.from_text(text, name="two.dbc", lenient=True).problems
+    assert str(problem) == "two.dbc:2: error: message Two: two signals of the same name One"
+
+
+# ---- attributes ----
+
+
+def test_attributes_are_by_name_with_enums_as_text_and_defaults_applied() -> None:
+    database = Database.from_text(PROTECTED, name="first.dbc")
+    first, second = database.message("First"), database.message("Second")
+    assert first.attributes == {
+        "E2EProfile": "P05",
+        "E2EDataId": 4660,
+        "GenMsgCycleTime": 5,
+        "GenMsgStartDelayTime": 3,
+        "GenMsgDelayTime": 1,
+        "GenMsgSendType": "Cyclic",
+        "CANFD_BRS": "1",
+        "VFrameFormat": "StandardCAN_FD",
+    }
+    assert second.attributes["GenMsgSendType"] == "OnEvent"
+    assert second.attributes["CANFD_BRS"] == "0"
+    assert "E2EDataId" not in second.attributes
+    assert first.signal("Cnt").attributes == {"GenSigFuncType": "Counter", "GenSigStartValue": 0}
+    assert first.signal("Force").attributes["GenSigStartValue"] == 1000
+    assert database.attributes == {"Baudrate": 500_000, "BaudrateCANFD": 2_000_000}
+    assert database.node_attributes == {"A": {}, "B": {}}
+    assert Database.reference().node_attributes["GW"]["RedundantNode"] == "Yes"
+
+
+def test_an_enum_index_or_default_that_is_no_text_of_it_stays_what_it_is() -> None:
+    text = changed('BA_ "CANFD_BRS" BO_ 97 0;', 'BA_ "CANFD_BRS" BO_ 97 7;')
+    text = text.replace('BA_DEF_DEF_ "CANFD_BRS" "1"', 'BA_DEF_DEF_ "CANFD_BRS" 5')
+    database = Database.from_text(text, name="enum.dbc")
+    assert database.message("First").attributes["CANFD_BRS"] == "5"
+    assert database.message("Second").attributes["CANFD_BRS"] == "7"
+
+
+def test_an_error_without_a_place_gets_the_line_of_the_statement_at_fault() -> None:
+    bad = 'BA_ "GenMsgSendType" BO_ 96 7;'
+    text = changed('BA_ "GenMsgSendType" BO_ 96 0;', bad)
+    line = text.splitlines().index(bad) + 1
+    with pytest.raises(InputError, match=rf"^enum\.dbc:{line}: not a valid DBC: list index out"):
+        Database.from_text(text, name="enum.dbc")
 
 
 def test_redundant_messages_and_nodes_come_from_the_file() -> None:

@@ -126,14 +126,16 @@ def test_an_option_for_an_unknown_message_is_refused_with_the_nearest_name(field
         rows(TimingOptions(**{field: {"cyclic": us(1)}}))
 
 
-def test_a_classic_message_of_more_than_8_bytes_is_bad_input() -> None:
+def test_a_message_that_needs_a_transport_protocol_is_bad_input() -> None:
     database = Database.from_text(
-        'VERSION ""\nBU_: A\nBO_ 1 Long: 12 A\n SG_ X : 0|8@1+ (1,0) [0|255] "" A\n',
+        'VERSION ""\nBU_: A\nBO_ 2566844672 Long: 12 A\n SG_ X : 0|8@1+ (1,0) [0|255] "" A\n'
+        'BA_DEF_ BO_ "VFrameFormat" ENUM "StandardCAN","ExtendedCAN","reserved","J1939PG";\n'
+        'BA_DEF_DEF_ "VFrameFormat" "J1939PG";\n',
         name="long.dbc",
     )
     with pytest.raises(
         InputError,
-        match=r"^long\.dbc: message 0x001 Long: length: "
+        match=r"^long\.dbc: message 0x18fef100 Long: length: "
         r"expected 0\.\.8 bytes in a classic frame, got 12 bytes$",
     ):
         message_timings(database, TIMING)

@@ -1,0 +1,135 @@
+"""The tables of a protection file as TOML has them: their fields, and errors that name the key.
+
+What they mean is in `protection_file`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import msgspec
+
+from simcore.errors import InputError
+from simcore.network.secoc_config import SecOcTable
+
+
+class ChecksumTable(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A simple checksum of a message."""
+
+    algorithm: str
+    init: int | None = None
+    xorout: int | None = None
+    prefix: list[int] = []
+    id_bytes: int = 0
+    """Bytes of the CAN id before the payload, the most significant first."""
+    includes_length: bool = False
+    """Whether the payload's length goes before all else."""
+    skips_itself: bool = True
+
+
+class MessageTable(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What `[e2e.messages.NAME]` may say."""
+
+    profile: str | int | None = None
+    preset: str | None = None
+    data_id: int | None = None
+    data_id_list: list[int] | int | str | None = None
+    data_id_mode: str | None = None
+    offset_bits: int | None = None
+    crc_offset_bits: int | None = None
+    counter_offset_bits: int | None = None
+    data_id_nibble_offset_bits: int | None = None
+    max_delta_counter: int | None = None
+    max_delta_counter_init: int | None = None
+    max_no_new_or_repeated_data: int | None = None
+    sync_counter_init: int | None = None
+    profile_behavior: bool | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    strict: bool | None = None
+    counter_signal: str | None = None
+    checksum_signal: str | None = None
+    counter_max: int | None = None
+    checksum: ChecksumTable | None = None
+
+
+class E2eTable(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """`[e2e]`."""
+
+    preset: str | None = None
+    max_delta_counter: int | None = None
+    strict: bool | None = None
+    messages: dict[str, MessageTable] = {}
+
+
+class SecOcSection(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """`[secoc]`."""
+
+    messages: dict[str, SecOcTable] = {}
+
+
+class Tables(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    e2e: E2eTable = E2eTable()
+    secoc: SecOcSection = SecOcSection()
+
+
+_Struct = TypeVar("_Struct", bound=msgspec.Struct)
+_Section = TypeVar("_Section", E2eTable, SecOcSection)
+
+
+def parsed(text: str, name: str) -> Tables:
+    """The tables in `text`. Raises `InputError` for what is no TOML or has an unknown field."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"\(at line (\d+), column \d+\)", str(error))
+        raise InputError(
+            f"not a valid TOML file: {error}", file=name, line=int(found[1]) if found else None
+        ) from None
+    try:
+        _converted({key: {} for key in raw}, Tables, "")
+        return Tables(
+            e2e=_section(raw.get("e2e", {}), "e2e", E2eTable, MessageTable),
+            secoc=_section(raw.get("secoc", {}), "secoc", SecOcSection, SecOcTable),
+        )
+    except InputError as error:
+        raise InputError(error.where, file=name) from None
+
+
+def _section(raw: Any, key: str, kind: type[_Section], row: type[Any]) -> _Section:
+    """One section, its messages one by one so that errors name them."""
+    messages = raw.get("messages", {}) if isinstance(raw, dict) else {}
+    if not isinstance(messages, dict):
+        raise InputError(f"{key}.messages: expected a table per message, got {messages!r}")
+    section = _converted(raw if not messages else raw | {"messages": {}}, kind, key)
+    rows = {
+        name: _converted(each, row, f"{key}.messages.{name}") for name, each in messages.items()
+    }
+    return msgspec.structs.replace(section, messages=rows)
+
+
+def _converted(raw: Any, kind: type[_Struct], key: str) -> _Struct:
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        sentence, _, path = str(error).partition(" - at ")
+        inner = path.strip("`").removeprefix("$").removeprefix(".")
+        full = ".".join(part for part in (key, inner) if part)
+        unknown = re.fullmatch(r"Object contains unknown field `(.*)`", sentence)
+        if unknown is None:
+            raise InputError(f"{full}: {sentence[0].lower()}{sentence[1:]}") from None
+        fields = (ChecksumTable if inner else kind).__struct_fields__
+        full = f"{full}.{unknown[1]}" if full else unknown[1]
+        raise InputError(f"{full}: unknown field{nearest(unknown[1], fields)}") from None
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint at the most similar name, or nothing."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f": did you mean {near[0]!r}?" if near else ""
