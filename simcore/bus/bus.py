@@ -15,13 +15,14 @@ everything else (`irregular.py`) `wire.py` takes over, bit by bit, until the bus
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from heapq import heappop
+from heapq import heappop, heappush
 
 from simcore.bus.controller import Controller, Receive
 from simcore.bus.disturbance import Disturbance
 from simcore.bus.duration import bit_counts
-from simcore.bus.frame import Frame, keep_counts
+from simcore.bus.frame import Frame, FrameHeader, keep_counts
 from simcore.bus.irregular import IrregularTraffic
 from simcore.bus.log import BusRecord, FrameLog
 from simcore.bus.options import GENEROUS, ControllerOptions
@@ -39,12 +40,17 @@ _ARBITRATION = int(Priority.ARBITRATION)
 class _Route:
     """Who receives a message, and how often it was handed over."""
 
-    __slots__ = ("controllers", "count", "finishes", "receives")
+    __slots__ = ("controllers", "count", "finishes", "receives", "sender")
 
-    def __init__(self, controllers: list[Controller], finishes: bool) -> None:
+    def __init__(
+        self, controllers: list[Controller], finishes: bool, frame: Frame, sender: str
+    ) -> None:
         self.controllers = controllers
+        self.sender = sender
         self.receives = [
-            controller.receive for controller in controllers if controller.receive is not None
+            _direct(controller.receive, frame)
+            for controller in controllers
+            if controller.receive is not None
         ]
         self.finishes = finishes
         """Whether the sender has to be told when its last bit is over."""
@@ -57,6 +63,12 @@ class _Route:
             self.receives[index] = partial(_if_it_accepts, controller)
 
 
+def _direct(receive: Receive, frame: Frame) -> Receive:
+    """A receiver may have a method `direct`: a shorter way for all frames of one message."""
+    direct: Callable[[Frame], Receive] | None = getattr(receive, "direct", None)
+    return receive if direct is None else direct(frame)
+
+
 def _if_it_accepts(controller: Controller, frame: Frame) -> None:
     if controller.accepts(frame):
         controller.deliver(frame)
@@ -67,6 +79,8 @@ def _if_it_accepts(controller: Controller, frame: Frame) -> None:
 class Bus(IrregularTraffic):
     """One CAN or CAN FD bus in virtual time."""
 
+    __slots__ = ("_recent", "_routes", "_valid_ns", "_whole_bit_ns", "carries_fd", "log")
+
     def __init__(
         self, name: str, timing: BitTiming, scheduler: Scheduler, *, log: FrameLog | None = None
     ) -> None:
@@ -76,6 +90,9 @@ class Bus(IrregularTraffic):
         self.wire = Wire(self)
         self._valid_ns = 0
         self._routes: dict[tuple[int, str], _Route] = {}
+        """By arbitration key and sender."""
+        self._recent: dict[FrameHeader, _Route] = {}
+        """The route that a message took last: most messages have one sender."""
         self._whole_bit_ns = _whole_bit_times(timing)
 
     def attach(
@@ -135,14 +152,27 @@ class Bus(IrregularTraffic):
             self.wire.wake()
             return
         scheduler = self.scheduler
-        scheduler.post(max(scheduler.now_ns, self._ready_ns), _ARBITRATION, self._start_frame)
+        time_ns = scheduler.now_ns
+        if time_ns < self._ready_ns:
+            time_ns = self._ready_ns
+        scheduler.sequence = sequence = scheduler.sequence + 1
+        heappush(scheduler.queue, (time_ns, _ARBITRATION, sequence, self._start_frame))
 
     def forget_routes(self) -> None:
         """Filters changed, or counts are wanted: settle the counts, find routes anew."""
         routes = list(self._routes.values())
         self._routes.clear()
+        self._recent.clear()
         for route in routes:
             route.outdated()
+
+    def _route_of(self, frame: Frame, sender: str) -> _Route:
+        key = (frame.header.arbitration_key, sender)
+        route = self._routes.get(key)
+        if route is None:
+            route = self._routes[key] = self._new_route(frame, sender)
+        self._recent[frame.header] = route
+        return route
 
     def _new_route(self, frame: Frame, sender: str) -> _Route:
         finishes = any(
@@ -159,6 +189,8 @@ class Bus(IrregularTraffic):
                 and controller.accepts(frame)
             ],
             finishes,
+            frame,
+            sender,
         )
 
     @property
@@ -175,20 +207,24 @@ class Bus(IrregularTraffic):
     def _start_frame(self) -> None:
         """Start of frame is due. Goes on, frame after frame, as long as nothing else happens."""
         scheduler = self.scheduler
+        queue = scheduler.queue
         wire = self.wire
         if self.wire.active or self._current is not None or scheduler.now_ns < self._ready_ns:
             return  # overtaken by events
         while contenders := self.contenders:
-            if self._regular and len(contenders) == 1 and not self._twins:
-                valid_ns = self._transmit(contenders[0])
-            else:
+            if not self._regular or self._twins:
                 winner = self._next_sender()
-                if winner is None:
-                    return
-                valid_ns = self._transmit(winner)
-            if not scheduler.advance_to(valid_ns):
+            elif len(contenders) == 1:
+                winner = contenders[0]
+            else:
+                winner = self._arbitrate(contenders)
+            if winner is None:
+                return
+            valid_ns = self._transmit(winner)
+            if (queue and queue[0][0] <= valid_ns) or not scheduler.advance_to(valid_ns):
                 self._valid_ns = valid_ns
-                scheduler.post(valid_ns, _BUS, self._complete)
+                scheduler.sequence = sequence = scheduler.sequence + 1
+                heappush(queue, (valid_ns, _BUS, sequence, self._complete))
                 return
             try:
                 self._deliver()
@@ -210,13 +246,15 @@ class Bus(IrregularTraffic):
             self._deliver()
         finally:
             if not self.wire.active:
-                self._idle_or_wait()
+                if self.contenders:
+                    self.arm()
+                else:
+                    self.armed = False
 
     def _idle_or_wait(self) -> None:
         """After a frame: wait for the end of the intermission, or for a request."""
         if self.contenders:
-            ready_ns = max(self._ready_ns, self.scheduler.now_ns)
-            self.scheduler.post(ready_ns, _ARBITRATION, self._start_frame)
+            self.arm()
         else:
             self.armed = False
 
@@ -282,12 +320,11 @@ class Bus(IrregularTraffic):
         self._current = None
         self.log.append(record)
         frame, sender = record.frame, record.sender
-        key = (frame.header.arbitration_key, sender)
-        route = self._routes.get(key)
-        if route is None:
-            route = self._routes[key] = self._new_route(frame, sender)
+        route = self._recent.get(frame.header)
+        if route is None or route.sender != sender:
+            route = self._route_of(frame, sender)
         if self._twins:
-            route = self._without_twins(route)
+            route = self._without_twins(route, frame)
         finishes = route.finishes
         if self.has_counts:
             finishes = self._count_receptions() or finishes
@@ -298,10 +335,11 @@ class Bus(IrregularTraffic):
         for receive in route.receives:
             receive(frame)
 
-    def _without_twins(self, route: _Route) -> _Route:
+    def _without_twins(self, route: _Route, frame: Frame) -> _Route:
         """A route for one frame, past those who sent it themselves; counted at once."""
         twins = [controller for controller, _ in self._twins]
-        others = _Route([each for each in route.controllers if each not in twins], True)
+        receivers = [each for each in route.controllers if each not in twins]
+        others = _Route(receivers, True, frame, route.sender)
         for controller in others.controllers:
             controller.count_received(1)
         return others
@@ -311,11 +349,11 @@ class Bus(IrregularTraffic):
         winner = contenders[0]
         best_key = winner.queue[0][0]
         tied = False
-        for controller in contenders[1:]:
+        for controller in contenders:
             key = controller.queue[0][0]
             if key < best_key:
                 winner, best_key, tied = controller, key, False
-            elif key == best_key:
+            elif key == best_key and controller is not winner:
                 tied = True
         if tied:
             best = [controller for controller in contenders if controller.queue[0][0] == best_key]
@@ -328,7 +366,7 @@ class Bus(IrregularTraffic):
         for controller in list(contenders):
             if controller.queue[0][0] != best_key:
                 controller.arbitration_lost_count += 1
-                if controller.options.single_shot:
+                if not controller.plain and controller.options.single_shot:
                     controller.take()
                     controller.not_sent(lost=True)
         if tied:

@@ -52,6 +52,11 @@ class Disturbance:
         """Whether what this node drives does not reach the bus; such a node is singled out."""
         return False
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether it will never act again."""
+        return False
+
     def on_wire(self, level: int, at: WireBit) -> int:
         """The level everybody gets."""
         return level
@@ -134,6 +139,10 @@ class BitFlips(Disturbance):
 
     def singles_out(self, node: str) -> bool:
         return node == self.node
+
+    @property
+    def is_spent(self) -> bool:
+        return self.limit is not None and self.hit_count >= self.limit and not self._active
 
     def on_wire(self, level: int, at: WireBit) -> int:
         return level if self.node is not None else self._applied(level, at)

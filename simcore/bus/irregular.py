@@ -168,7 +168,7 @@ class IrregularTraffic:
         not worked out, until somebody does something.
         """
         attempt = None
-        if not self.disturbances and not self.recoveries.waiting:
+        if all(each.is_spent for each in self.disturbances) and not self.recoveries.waiting:
             attempt = (
                 tuple((each.name, each.queue[0][1]) for each in senders),
                 tuple(

@@ -1,14 +1,16 @@
 """`FrameLog`: every frame of a run, in order of completion, kept small.
 
-New records are appended to a plain list. From time to time the recorder seals the older ones into
+New records are appended to a plain list. Every so often the recorder seals the older ones into
 blocks of `BLOCK_FRAMES`: columns of numbers and one string of payload bytes, a sixth of the memory
 and ready for array arithmetic. Sealed or not, a record comes back as the same `BusRecord`. Blocks
-never change, so copies of a run share them.
+never change, so copies of a run share them. They are small, so that what is sealed is still in the
+processor's cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 from struct import pack
 from typing import NamedTuple, overload
 
@@ -17,7 +19,9 @@ from numpy.typing import NDArray
 
 from simcore.bus.frame import Frame, FrameHeader
 
-BLOCK_FRAMES = 2048
+BLOCK_FRAMES = 256
+_data_of = attrgetter("data")
+_header_of = attrgetter("header")
 
 
 class BusRecord(NamedTuple):
@@ -54,7 +58,20 @@ class FrameColumns(NamedTuple):
     def tobytes(self) -> bytes:
         """The columns as bytes, little-endian: what the digest of a run sees."""
         columns = (self.sof_ns, self.eof_ns, self.request_ns, self.source)
-        return b"".join((*(column.astype("<i8").tobytes() for column in columns), self.data))
+        plain = (column.astype("<i8", copy=False).tobytes() for column in columns)
+        return b"".join((*plain, self.data))
+
+
+def joined(stretches: Iterable[FrameColumns]) -> FrameColumns:
+    """Consecutive stretches, at least one, as a single one."""
+    sof_ns, eof_ns, request_ns, source, data = zip(*stretches, strict=True)
+    return FrameColumns(
+        np.concatenate(sof_ns),
+        np.concatenate(eof_ns),
+        np.concatenate(request_ns),
+        np.concatenate(source),
+        b"".join(data),
+    )
 
 
 class FrameLog(Sequence[BusRecord]):
@@ -125,40 +142,50 @@ class FrameLog(Sequence[BusRecord]):
         self._recent.clear()
         self._opened = (-1, [])
 
-    def columns(self, first: int = 0) -> Iterator[FrameColumns]:
-        """All frames from number `first` on as columns, in stretches."""
-        block, skipped = divmod(first, BLOCK_FRAMES)
-        for columns in self._blocks[block:]:
-            if skipped:
-                yield self._as_columns(list(self._records(columns))[skipped:])
-                skipped = 0
-            else:
-                yield columns
-        recent = self._recent[max(0, first - len(self._blocks) * BLOCK_FRAMES) :]
+    def columns(self, first: int = 0, stop: int | None = None) -> Iterator[FrameColumns]:
+        """The frames from number `first` on, up to and without `stop`, as columns in stretches."""
+        end = len(self) if stop is None else stop
+        number, at = divmod(first, BLOCK_FRAMES)
+        for block in self._blocks[number:]:
+            start = number * BLOCK_FRAMES
+            if start >= end:
+                return
+            whole = not at and start + BLOCK_FRAMES <= end
+            yield block if whole else self._cut(block, at, end - start)
+            number, at = number + 1, 0
+        sealed = self.sealed_count
+        recent = self._recent[max(0, first - sealed) : max(0, end - sealed)]
         if recent:
             yield self._as_columns(recent)
 
-    def seal(self) -> list[FrameColumns]:
-        """Put complete blocks away; returns those that were complete now."""
+    def seal(self) -> None:
+        """Put complete blocks away."""
         recent = self._recent
-        sealed = []
         while len(recent) >= BLOCK_FRAMES:
-            sealed.append(self._as_columns(recent[:BLOCK_FRAMES]))
+            self._blocks.append(self._as_columns(recent[:BLOCK_FRAMES]))
             del recent[:BLOCK_FRAMES]
-        self._blocks += sealed
-        return sealed
 
     def _as_columns(self, records: Sequence[BusRecord]) -> FrameColumns:
         sofs, eofs, channels, frames, senders, requests = zip(*records, strict=True)
-        headers = [frame.header for frame in frames]
-        data = b"".join([frame.data for frame in frames])
-        keys = list(zip(channels, senders, headers, strict=True))
-        index = self._index
+        data = b"".join(map(_data_of, frames))
+        headers = tuple(map(_header_of, frames))
         try:
-            source = [index[key] for key in keys]
+            source = [*map(self._index.__getitem__, zip(channels, senders, headers, strict=True))]
         except KeyError:
-            source = [self._source(key) for key in keys]
+            source = [*map(self._source, zip(channels, senders, headers, strict=True))]
         return FrameColumns(_column(sofs), _column(eofs), _column(requests), _column(source), data)
+
+    def _cut(self, columns: FrameColumns, start: int, stop: int) -> FrameColumns:
+        """Some of the frames of a block."""
+        sof_ns, eof_ns, request_ns, source, data = columns
+        lengths = [self.sources[index][2].length for index in source.tolist()]
+        return FrameColumns(
+            sof_ns[start:stop],
+            eof_ns[start:stop],
+            request_ns[start:stop],
+            source[start:stop],
+            data[sum(lengths[:start]) : sum(lengths[:stop])],
+        )
 
     def _source(self, key: Source) -> int:
         found = self._index.get(key)

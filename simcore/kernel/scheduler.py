@@ -72,15 +72,21 @@ class Timer:
 
 
 class Scheduler:
-    """The event queue and the only clock of a run. `now_ns` is read-only to everyone else."""
+    """The event queue and the only clock of a run. `now_ns` is read-only to everyone else.
 
-    __slots__ = ("_end_ns", "_heap", "_sequence", "event_count", "now_ns")
+    `queue` and `sequence` are for the bus alone, which schedules thousands of times a second and
+    never into the past: it does itself what `post` does.
+    """
+
+    __slots__ = ("_end_ns", "event_count", "now_ns", "queue", "sequence")
 
     def __init__(self) -> None:
         self.now_ns = 0
         self.event_count = 0
-        self._heap: list[tuple[int, int, int, Callback]] = []
-        self._sequence = 0
+        self.queue: list[tuple[int, int, int, Callback]] = []
+        """A heap of (time_ns, priority, sequence, callback)."""
+        self.sequence = 0
+        """Number of the last event scheduled."""
         self._end_ns = -1
 
     def post(self, time_ns: int, priority: int, callback: Callback) -> None:
@@ -94,8 +100,8 @@ class Scheduler:
                 expected=f"a time not before now, {format_ns(self.now_ns)}",
                 got=format_ns(time_ns),
             )
-        self._sequence = sequence = self._sequence + 1
-        heappush(self._heap, (time_ns, priority, sequence, callback))
+        self.sequence = sequence = self.sequence + 1
+        heappush(self.queue, (time_ns, priority, sequence, callback))
 
     def timer(self, time_ns: int, priority: int, callback: Callback) -> Timer:
         """Call `callback` at `time_ns` unless the returned timer is cancelled before."""
@@ -110,7 +116,7 @@ class Scheduler:
         For a component that would schedule itself next and be called next anyway: the order of
         events is the same, the queue is spared. Returns False, and changes nothing, otherwise.
         """
-        heap = self._heap
+        heap = self.queue
         if time_ns > self._end_ns or (heap and heap[0][0] <= time_ns):
             return False
         self.now_ns = time_ns
@@ -124,7 +130,7 @@ class Scheduler:
 
     def next_event_ns(self) -> int | None:
         """Time of the earliest event, `None` where the queue is empty."""
-        return self._heap[0][0] if self._heap else None
+        return self.queue[0][0] if self.queue else None
 
     def run_until_ns(self, end_ns: int) -> None:
         """Run every event up to and including `end_ns`, then stand at `end_ns`."""
@@ -134,7 +140,7 @@ class Scheduler:
                 expected=f"a time not before now, {format_ns(self.now_ns)}",
                 got=format_ns(end_ns),
             )
-        heap = self._heap
+        heap = self.queue
         now_ns = self.now_ns
         same_instant = 0
         count = 0

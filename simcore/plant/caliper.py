@@ -112,6 +112,31 @@ class Caliper:
             self.clamp_force_n = self.brake_torque_nm = 0.0
         self._heat(dt_s, wheel_speed_radps, speed_mps)
 
+    def works_like(self, other: Caliper) -> bool:
+        """Whether a caliper with the same parameters is in the very same state."""
+        return (
+            self.screw_travel_m == other.screw_travel_m
+            and self.motor_speed_radps == other.motor_speed_radps
+            and self.phase_current_a == other.phase_current_a
+            and self.clamp_force_n == other.clamp_force_n
+            and self.disc_temperature_c == other.disc_temperature_c
+            and self.pad_wear_m == other.pad_wear_m
+            and self.park_locked == other.park_locked
+            and self.jammed == other.jammed
+            and self.parameters is other.parameters
+        )
+
+    def follow(self, other: Caliper) -> None:
+        """Take over what a step has made of a caliper in the same state under the same inputs."""
+        self.motor_speed_radps = other.motor_speed_radps
+        self.screw_travel_m = other.screw_travel_m
+        self.phase_current_a = other.phase_current_a
+        self.clamp_force_n = other.clamp_force_n
+        self.brake_torque_nm = other.brake_torque_nm
+        self.disc_temperature_c = other.disc_temperature_c
+        self.pad_wear_m = other.pad_wear_m
+        self.battery_current_a = other.battery_current_a
+
     def _drive(self, dt_s: float, motor_current_a: float, supply_v: float) -> None:
         """Current loop, motor and screw."""
         (

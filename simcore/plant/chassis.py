@@ -79,10 +79,22 @@ class ChassisPlant:
         u_fl, u_fr, u_rl, u_rr = self.supply_v
         w_fl, w_fr, w_rl, w_rr = vehicle.wheel_speed_radps
         speed_mps = vehicle.speed_mps
+        # In a straight stop the two of an axle are in the same state under the same inputs: then
+        # one step is enough for both. Open brakes are cheaper than the question.
+        same = fl.clamp_force_n > 0.0 and i_fl == i_fr and w_fl == w_fr and u_fl == u_fr
+        same = same and fl.works_like(fr)
         fl.step(dt_s, i_fl, u_fl, w_fl, speed_mps)
-        fr.step(dt_s, i_fr, u_fr, w_fr, speed_mps)
+        if same:
+            fr.follow(fl)
+        else:
+            fr.step(dt_s, i_fr, u_fr, w_fr, speed_mps)
+        same = rl.clamp_force_n > 0.0 and i_rl == i_rr and w_rl == w_rr and u_rl == u_rr
+        same = same and rl.works_like(rr)
         rl.step(dt_s, i_rl, u_rl, w_rl, speed_mps)
-        rr.step(dt_s, i_rr, u_rr, w_rr, speed_mps)
+        if same:
+            rr.follow(rl)
+        else:
+            rr.step(dt_s, i_rr, u_rr, w_rr, speed_mps)
         torque = self._torque_nm
         torque[0] = fl.brake_torque_nm
         torque[1] = fr.brake_torque_nm

@@ -180,6 +180,15 @@ class Wheel:
             speed_radps = 0.0
         self.speed_radps = speed_radps
 
+    def follow(self, other: Wheel) -> None:
+        """Take over what a step has made of a wheel in the same state under the same inputs."""
+        self.vx_mps = other.vx_mps
+        self.slip_x_ratio = other.slip_x_ratio
+        self.slip_y_ratio = other.slip_y_ratio
+        self.force_x_n = other.force_x_n
+        self.force_y_n = other.force_y_n
+        self.speed_radps = other.speed_radps
+
     def roll(self, speed_mps: float) -> None:
         """Put the wheel into slip-free rolling straight ahead."""
         self.speed_radps = speed_mps / self._wheel[0]

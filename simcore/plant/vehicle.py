@@ -200,18 +200,51 @@ class Vehicle:
         fl, fr, rl, rr = self.wheels
         along_mps = cos_s * left_mps + sin_s * front_y_mps
         across_mps = cos_s * front_y_mps - sin_s * left_mps
-        fl.step(dt_s, along_mps, across_mps, load[0], mu[0], brake[0], drive[0])
-        along_mps = cos_s * right_mps + sin_s * front_y_mps
-        across_mps = cos_s * front_y_mps - sin_s * right_mps
-        fr.step(dt_s, along_mps, across_mps, load[1], mu[1], brake[1], drive[1])
-        rl.step(dt_s, left_mps, rear_y_mps, load[2], mu[2], brake[2], drive[2])
-        rr.step(dt_s, right_mps, rear_y_mps, load[3], mu[3], brake[3], drive[3])
+        if rate_radps == 0.0 and self._is_symmetric(brake, drive):
+            fl.step(dt_s, along_mps, across_mps, load[0], mu[0], brake[0], drive[0])
+            fr.follow(fl)
+            rl.step(dt_s, left_mps, rear_y_mps, load[2], mu[2], brake[2], drive[2])
+            rr.follow(rl)
+        else:
+            fl.step(dt_s, along_mps, across_mps, load[0], mu[0], brake[0], drive[0])
+            along_mps = cos_s * right_mps + sin_s * front_y_mps
+            across_mps = cos_s * front_y_mps - sin_s * right_mps
+            fr.step(dt_s, along_mps, across_mps, load[1], mu[1], brake[1], drive[1])
+            rl.step(dt_s, left_mps, rear_y_mps, load[2], mu[2], brake[2], drive[2])
+            rr.step(dt_s, right_mps, rear_y_mps, load[3], mu[3], brake[3], drive[3])
         speeds = self.wheel_speed_radps
         speeds[0] = fl.speed_radps
         speeds[1] = fr.speed_radps
         speeds[2] = rl.speed_radps
         speeds[3] = rr.speed_radps
         self._move_body(dt_s)
+
+    def _is_symmetric(
+        self, brake_torque_nm: Sequence[float], drive_torque_nm: Sequence[float]
+    ) -> bool:
+        """Whether the wheels of each axle are in the same state under the same inputs.
+
+        So they are when the vehicle goes straight: then one step is enough for both.
+        """
+        fl, fr, rl, rr = self.wheels
+        load, mu = self.wheel_load_n, self.friction_ratio
+        brake, drive = brake_torque_nm, drive_torque_nm
+        return (
+            brake[0] == brake[1]
+            and brake[2] == brake[3]
+            and fl.speed_radps == fr.speed_radps
+            and rl.speed_radps == rr.speed_radps
+            and fl.slip_x_ratio == fr.slip_x_ratio
+            and rl.slip_x_ratio == rr.slip_x_ratio
+            and load[0] == load[1]
+            and load[2] == load[3]
+            and drive[0] == drive[1]
+            and drive[2] == drive[3]
+            and mu[0] == mu[1]
+            and mu[2] == mu[3]
+            and fl.slip_y_ratio == fr.slip_y_ratio
+            and rl.slip_y_ratio == rr.slip_y_ratio
+        )
 
     def _move_body(self, dt_s: float) -> None:
         """Forces of the four wheels, drag and gravity move the body and its pose."""

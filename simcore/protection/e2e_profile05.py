@@ -1,11 +1,12 @@
 """E2E profile 5: CRC-16, 8-bit counter, implicit 16-bit data id. AUTOSAR PRS_E2EProtocol, 6.6.
 
-Header at the start of the payload: checksum (two bytes, little-endian), counter (one byte). The
-checksum covers everything behind itself and then the data id, low byte first. The library
-`autosar-e2e` computes and compares it; the counter, the order of checks and the statuses are here.
+Header of 3 bytes: checksum (two bytes, little-endian), counter (one byte). The checksum covers
+everything but itself and then the data id, low byte first. The library `autosar-e2e` computes and
+compares it; the counter, the order of checks and the statuses are here.
 
-A frame with a wrong checksum or length changes no stored counter. A frame with a right checksum
-and a counter out of sequence is not usable, but its counter is adopted, as the standard says.
+`Profile05Sender` and `Profile05Receiver` are the short way for a header at the start of the
+payload, which is what every frame of the reference interface has; `Profile05Header` knows any
+offset. The sequence rules, `strict` among them, are those of `e2e_receiver`.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from __future__ import annotations
 from e2e import p05 as _p05
 
 from simcore.errors import UsageError
+from simcore.network.e2e_config import E2eConfig
+from simcore.protection.e2e_header import WRONG, Header
+from simcore.protection.e2e_receiver import NOTHING_YET, E2eReceiver
+from simcore.protection.e2e_sender import E2eSender
 from simcore.protection.e2e_status import E2eStatus
 
-HEADER_LENGTH = 3
-MAX_LENGTH = 4096
-COUNTER_MODULO = 256
 _COUNTER_BYTE = 2
 
 _protect = _p05.e2e_p05_protect
@@ -31,21 +33,34 @@ _OK_SOME_LOST = E2eStatus.OK_SOME_LOST
 _WRONG_SEQUENCE = E2eStatus.WRONG_SEQUENCE
 
 
-class Profile05Sender:
-    """Protects consecutive frames of one data id."""
+class Profile05Header(Header):
+    """Header of profile 5 at any offset."""
 
-    __slots__ = ("counter", "data_id", "length")
+    __slots__ = ("_at", "_data_id")
+
+    def __init__(self, config: E2eConfig, length: int) -> None:
+        super().__init__(config, length)
+        self._at = config.offset_bits // 8
+        self._data_id = config.data_id
+
+    def seal(self, buffer: bytearray, counter: int) -> None:
+        at = self._at
+        buffer[at + _COUNTER_BYTE] = counter
+        _protect(buffer, self._data_id, offset=at, increment_counter=False)
+
+    def open(self, data: bytes) -> int:
+        at = self._at
+        return data[at + _COUNTER_BYTE] if _check(data, self._data_id, offset=at) else WRONG
+
+
+class Profile05Sender(E2eSender):
+    """Protects consecutive frames of one data id, header at the start."""
+
+    __slots__ = ("data_id",)
 
     def __init__(self, data_id: int, length: int, *, counter: int = 0) -> None:
-        _check_configuration(data_id, length)
-        if not 0 <= counter < COUNTER_MODULO:
-            raise UsageError(
-                f"E2E profile 5, data id 0x{data_id:04X}: counter", expected="0..255", got=counter
-            )
+        super().__init__(_header(data_id, length), counter=counter)
         self.data_id = data_id
-        self.length = length
-        self.counter = counter
-        """Counter of the next frame, 0..255."""
 
     def protect(self, data: bytes) -> bytes:
         """`data` with counter and checksum filled in; the counter moves on.
@@ -53,64 +68,55 @@ class Profile05Sender:
         Raises `UsageError` for another length than configured.
         """
         if len(data) != self.length:
-            raise UsageError(
-                f"E2E profile 5, data id 0x{self.data_id:04X}: protect",
-                expected=f"{self.length} bytes",
-                got=f"{len(data)}",
-            )
+            return super().protect(data)  # refuses it
         buffer = bytearray(data)
         counter = self.counter
-        buffer[2] = counter
+        try:
+            buffer[2] = counter
+        except ValueError:
+            return super().protect(data)  # refuses it
         _protect(buffer, self.data_id, increment_counter=False)
         self.counter = (counter + 1) & 0xFF
         return bytes(buffer)
 
 
-class Profile05Receiver:
-    """Checks consecutive receptions of one data id."""
+class Profile05Receiver(E2eReceiver):
+    """Checks consecutive receptions of one data id, header at the start."""
 
-    __slots__ = ("counter", "data_id", "length", "lost_count", "max_delta_counter")
+    __slots__ = ("data_id",)
 
-    def __init__(self, data_id: int, length: int, *, max_delta_counter: int = 3) -> None:
-        _check_configuration(data_id, length)
-        if not 1 <= max_delta_counter < COUNTER_MODULO:
-            raise UsageError(
-                f"E2E profile 5, data id 0x{data_id:04X}: max_delta_counter",
-                expected="1..255",
-                got=max_delta_counter,
-            )
+    def __init__(
+        self, data_id: int, length: int, *, max_delta_counter: int = 3, strict: bool = False
+    ) -> None:
+        super().__init__(
+            _header(data_id, length), max_delta_counter=max_delta_counter, strict=strict
+        )
         self.data_id = data_id
-        self.length = length
-        self.max_delta_counter = max_delta_counter
-        self.counter = COUNTER_MODULO - 1
-        """Counter of the last frame with a right checksum; a first counter of 0 is in sequence."""
-        self.lost_count = 0
-        """Frames missing before the last usable one."""
 
     def check(self, data: bytes) -> E2eStatus:
         """Status of one received payload. Any length and content is legal input."""
         if len(data) != self.length or not _check(data, self.data_id):
             return _ERROR
         received = data[_COUNTER_BYTE]
-        delta = (received - self.counter) & 0xFF
-        self.counter = received
+        stored = self._stored
+        delta = (received - stored) & 0xFF
         if delta == 1:
+            self._stored = received
             self.lost_count = 0
             return _OK
         if delta == 0:
+            self._stored = received
             return _REPEATED
         if delta <= self.max_delta_counter:
+            self._stored = received
             self.lost_count = delta - 1
             return _OK_SOME_LOST
+        if not self.strict or stored == NOTHING_YET:
+            self._stored = received
         return _WRONG_SEQUENCE
 
 
-def _check_configuration(data_id: int, length: int) -> None:
+def _header(data_id: int, length: int) -> Header:
     if not 0 <= data_id <= 0xFFFF:
         raise UsageError("E2E profile 5: data_id", expected="0..0xFFFF", got=f"{data_id:#x}")
-    if not HEADER_LENGTH <= length <= MAX_LENGTH:
-        raise UsageError(
-            f"E2E profile 5, data id 0x{data_id:04X}: length",
-            expected=f"{HEADER_LENGTH}..{MAX_LENGTH} bytes",
-            got=length,
-        )
+    return Profile05Header(E2eConfig(profile="P05", data_id=data_id), length)

@@ -2,7 +2,16 @@
 
 Three parts: states and events, the table, the driver. The driver keeps a window of the last checks
 of the current state, counts OK and ERROR in it (REPEATED, WRONG_SEQUENCE and NO_NEW_DATA only use
-up slots) and turns the counts into one event; the table says where that event leads.
+up slots) and turns the counts into one event; the table says where that event leads. A machine
+begins as after E2E_SMCheckInit: NO_DATA with an empty window. In DEINIT a check changes nothing
+(the standard returns WRONGSTATE, here the state itself says so).
+
+The statuses of profiles 1 and 2 count as `map_status_to_sm` says: WRONG_CRC is an ERROR; SYNC is OK
+and INITIAL is WRONG_SEQUENCE, or the reverse without `profile_behavior`.
+
+Extended, NO_DATA goes to INVALID when a window of WindowSizeInit checks has passed without data
+(PRS_E2E_00675); at its first step where that window is 1. A stream that never came is then INVALID
+instead of NO_DATA for ever, which PRS_E2E leaves to the configuration: `extended` is the choice.
 
 Window rule where sizes differ between states, which implementations disagree on: the window is
 "the last `window_size` checks since it was cleared"; entering a state with a larger window leaves
@@ -16,7 +25,7 @@ from dataclasses import dataclass
 from enum import IntEnum, unique
 
 from simcore.errors import UsageError
-from simcore.protection.e2e_status import E2eStatus
+from simcore.protection.e2e_status import E2eSmStatus, E2eStatus, map_status_to_sm
 
 
 @unique
@@ -101,6 +110,8 @@ class E2eSmConfig:
     clear_to_invalid: bool = True
     extended: bool = True
     """Transit to INVALID from NO_DATA and INIT when it cannot become VALID (R20-11)."""
+    profile_behavior: bool = True
+    """For profiles 1 and 2: SYNC counts as OK and INITIAL does not (R4.2), or the reverse."""
 
     def __post_init__(self) -> None:
         init, valid, invalid = self.init, self.valid, self.invalid
@@ -122,12 +133,23 @@ class E2eSmConfig:
 COM_003 = E2eSmConfig()
 
 _OTHER, _OK, _ERROR = 0, 1, 2
-_KIND = dict.fromkeys(E2eStatus, _OTHER) | {
-    E2eStatus.OK: _OK,
-    E2eStatus.OK_SOME_LOST: _OK,
-    E2eStatus.ERROR: _ERROR,
-}
-_STARTS = {status: status not in (E2eStatus.ERROR, E2eStatus.NO_NEW_DATA) for status in E2eStatus}
+_KIND_OF = {E2eSmStatus.OK: _OK, E2eSmStatus.ERROR: _ERROR}
+_STARTLESS = (E2eSmStatus.ERROR, E2eSmStatus.NO_NEW_DATA)
+_KINDS = tuple(
+    {
+        status: _KIND_OF.get(map_status_to_sm(status, profile_behavior=behavior), _OTHER)
+        for status in E2eStatus
+    }
+    for behavior in (False, True)
+)
+_STARTS = tuple(
+    {
+        status: map_status_to_sm(status, profile_behavior=behavior) not in _STARTLESS
+        for status in E2eStatus
+    }
+    for behavior in (False, True)
+)
+"""Both by `profile_behavior`."""
 
 
 class E2eStateMachine:
@@ -146,6 +168,19 @@ class E2eStateMachine:
         self.saturated = False
         """VALID with a window full of OK: one more OK changes nothing and need not be told."""
 
+    def check_init(self) -> None:
+        """E2E_SMCheckInit: NO_DATA, nothing in the window."""
+        self.state = E2eState.NO_DATA
+        self._window.clear()
+        self._oks = self._errors = self._calls = 0
+        self._limits = self.config.init
+        self.saturated = False
+
+    def deinit(self) -> None:
+        """DEINIT: checks change nothing until `check_init`."""
+        self.state = E2eState.DEINIT
+        self.saturated = False
+
     @property
     def is_valid(self) -> bool:
         """Whether data may be used."""
@@ -153,8 +188,8 @@ class E2eStateMachine:
 
     def step(self, status: E2eStatus) -> E2eState:
         """Take one check status and return the new state."""
-        kind = _KIND[status]
         state = self.state
+        kind = _KINDS[self.config.profile_behavior][status]
         self._append(kind)
         event = self._judge(status)
         if event is not None:
@@ -186,7 +221,7 @@ class E2eStateMachine:
         limits = self._limits
         extended = self.config.extended
         if self.state is E2eState.NO_DATA:
-            if _STARTS[status]:
+            if _STARTS[self.config.profile_behavior][status]:
                 return E2eEvent.FIRST_DATA
             if extended and self._calls >= limits.window_size:
                 return E2eEvent.WINDOW_EXHAUSTED

@@ -928,3 +928,18 @@ def test_switching_on_a_node_that_is_on_changes_nothing_in_mid_frame() -> None:
     net.at_bit(20, partial(net["R"].set_enabled, True))
     net.run_bits(100)
     assert len(net.got["R"]) == 1
+
+
+def test_a_lone_passive_sender_is_not_worked_out_for_ever_after_a_flip_is_spent() -> None:
+    net = Net("TR")
+    net.flip(20)
+    net["R"].set_enabled(False)
+    net["T"].send(PAIR)
+    net.run_bits(20_000)
+    frames = len(net.bus.error_frames)
+    net.run_bits(20_000)
+    assert net["T"].transmit_error_count == 128
+    assert len(net.bus.error_frames) == frames
+    net["R"].set_enabled(True)
+    net.run_bits(300)
+    assert len(net.bus.log) == 1

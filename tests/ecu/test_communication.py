@@ -165,7 +165,10 @@ def wrong_length(talk: Talk) -> bytes:
 
 def repeated(talk: Talk) -> bytes:
     assert talk.message.e2e is not None
-    last = (talk.sender.counter - 1) % 256
+    # What the receiver saw last, not what was sent: a cut frame was never received.
+    checker = talk.reception._checker
+    assert checker is not None
+    last = checker.counter
     again = Profile05Sender(talk.message.e2e.data_id, talk.message.length, counter=last)
     return again.protect(talk.payload(99.0))
 
@@ -239,7 +242,7 @@ def test_a_jump_of_the_counter_costs_the_frames_until_it_is_in_sequence_again() 
 def unprotected_reception() -> Reception:
     text = (
         Database.reference()
-        ._text.replace('BA_ "E2EProfile" BO_ 160 1;\n', "")
+        .text.replace('BA_ "E2EProfile" BO_ 160 1;\n', "")
         .replace('BA_ "E2EDataId" BO_ 160 16544;\n', "")
     )
     message = Database.from_text(text, name="unprotected.dbc").message("BPS_Pedal")
@@ -266,7 +269,7 @@ def test_an_unprotected_message_of_wrong_length_is_rejected() -> None:
 
 
 def test_a_message_without_cycle_never_times_out_and_misses_nothing() -> None:
-    text = Database.reference()._text.replace('BA_ "GenMsgCycleTime" BO_ 160 5;\n', "")
+    text = Database.reference().text.replace('BA_ "GenMsgCycleTime" BO_ 160 5;\n', "")
     message = Database.from_text(text, name="event.dbc").message("BPS_Pedal")
     assert message.cycle_time_ns is None and message.e2e is not None
     reception = Reception(message)

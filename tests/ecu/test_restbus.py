@@ -1,4 +1,7 @@
-"""The restbus: cyclic senders from the database alone; and the `Ecu` base under every node."""
+"""The restbus in the shipped interface, and the `Ecu` base under every node.
+
+Send types, drives and odd databases are in test_restbus_events.
+"""
 
 from __future__ import annotations
 
@@ -74,16 +77,33 @@ def test_a_message_the_node_does_not_send_is_refused_with_those_it_sends(
 ) -> None:
     with pytest.raises(
         UsageError,
-        match=r"^restbus of ADAS: expected one of its cyclic messages \(ADAS_LongReq\), "
+        match=r"^restbus of ADAS: expected one of its messages \(ADAS_LongReq, NM_ADAS\), "
         r"got VCU_Torque$",
     ):
         RestbusNode("ADAS", database).set("VCU_Torque", VCU_AccPed=1)
 
 
-def test_a_node_without_cyclic_messages_says_so(database: Database) -> None:
-    assert RestbusNode("TST", database).payloads == {}
+def test_a_node_that_only_answers_is_silent_and_plays_its_events(
+    make_bench: Make, database: Database
+) -> None:
+    node = RestbusNode("TST", database)
+    assert set(node.payloads) == {message.name for message in database.sent_by("TST")}
+    bench = make_bench(node, "TST", inputs={})
+    bench.run_to(ms(1000))
+    assert bench.port.sent == [] and node.next_deadline_ns() is None
+    assert (
+        node.write(
+            "DIAG_CDC_Req", bench.now_ns, **{database.message("DIAG_CDC_Req").signals[0].name: 1}
+        )
+        == 1
+    )
+    assert len(bench.frames("DIAG_CDC_Req")) == 1
+
+
+def test_a_node_without_messages_says_so(database: Database) -> None:
+    node = RestbusNode("TST", database, messages=())
     with pytest.raises(UsageError, match=r"^restbus of TST: .*\(none\), got X$"):
-        RestbusNode("TST", database).set("X")
+        node.set("X")
 
 
 # -- Ecu -----------------------------------------------------------------------------------------

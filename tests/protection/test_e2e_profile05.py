@@ -64,6 +64,9 @@ def test_statuses_have_the_values_of_the_standard() -> None:
     assert {status.name: status.value for status in E2eStatus} == {
         "OK": 0x00,
         "NO_NEW_DATA": 0x01,
+        "WRONG_CRC": 0x02,
+        "SYNC": 0x03,
+        "INITIAL": 0x04,
         "ERROR": 0x07,
         "REPEATED": 0x08,
         "OK_SOME_LOST": 0x20,

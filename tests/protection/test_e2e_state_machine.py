@@ -11,16 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcore.errors import UsageError
+from simcore.network import E2eConfig
+from simcore.network.e2e_config import SignalPlace
 from simcore.protection import (
     COM_003,
     E2eEvent,
     E2eSmConfig,
+    E2eSmStatus,
     E2eState,
     E2eStateMachine,
     E2eStatus,
     Profile05Receiver,
     Profile05Sender,
     StateLimits,
+    e2e_state_machine,
+    map_status_to_sm,
 )
 from simcore.protection.e2e_state_machine import IGNORED, TRANSITIONS, next_state
 
@@ -30,6 +35,9 @@ ERROR = E2eStatus.ERROR
 REPEATED = E2eStatus.REPEATED
 OK_SOME_LOST = E2eStatus.OK_SOME_LOST
 WRONG_SEQUENCE = E2eStatus.WRONG_SEQUENCE
+INITIAL = E2eStatus.INITIAL
+SYNC = E2eStatus.SYNC
+WRONG_CRC = E2eStatus.WRONG_CRC
 
 VALID, DEINIT, NO_DATA, INIT, INVALID = E2eState
 
@@ -43,6 +51,7 @@ def config(
     *,
     clear: bool = True,
     extended: bool = True,
+    profile_behavior: bool = True,
 ) -> E2eSmConfig:
     """Limits in the order init, valid, invalid, as the standard lists them."""
     limits = [
@@ -55,6 +64,7 @@ def config(
         invalid=limits[2],
         clear_to_invalid=clear,
         extended=extended,
+        profile_behavior=profile_behavior,
     )
 
 
@@ -134,6 +144,86 @@ def test_extended_and_a_window_of_one_go_straight_to_invalid_without_data(
     assert trace(E2eStateMachine(config(*small)), [status]) == [INVALID]
     plain = E2eStateMachine(config(*small, extended=False))
     assert trace(plain, [status] * 50) == [NO_DATA] * 50
+
+
+# ---- what a status counts as ----
+
+
+@pytest.mark.parametrize("profile_behavior", [True, False])
+def test_every_status_counts_as_the_standard_maps_it(profile_behavior: bool) -> None:
+    mapped = {
+        status.name: map_status_to_sm(status, profile_behavior=profile_behavior).name
+        for status in E2eStatus
+    }
+    assert mapped == {
+        "OK": "OK",
+        "OK_SOME_LOST": "OK",
+        "REPEATED": "REPEATED",
+        "WRONG_SEQUENCE": "WRONG_SEQUENCE",
+        "ERROR": "ERROR",
+        "WRONG_CRC": "ERROR",
+        "NO_NEW_DATA": "NO_NEW_DATA",
+        "SYNC": "OK" if profile_behavior else "WRONG_SEQUENCE",
+        "INITIAL": "WRONG_SEQUENCE" if profile_behavior else "OK",
+    }
+
+
+def test_mapped_statuses_have_the_values_of_the_standard() -> None:
+    assert {status.name: status.value for status in E2eSmStatus} == {
+        "OK": 0,
+        "REPEATED": 1,
+        "WRONG_SEQUENCE": 2,
+        "ERROR": 3,
+        "NOT_AVAILABLE": 4,
+        "NO_NEW_DATA": 5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("profile_behavior", "states"),
+    [(True, [INIT, INIT, VALID, INVALID]), (False, [INIT, VALID, VALID, INVALID])],
+)
+def test_the_first_frames_of_profile_1_reach_valid_by_its_behavior(
+    profile_behavior: bool, states: list[E2eState]
+) -> None:
+    limits = config((3, 3, 3), (1, 1, 2), (1, 1, 0))
+    settings = E2eConfig(profile="P01", profile_behavior=profile_behavior)
+    machine = e2e_state_machine(settings, limits)
+    assert machine.config.profile_behavior == profile_behavior
+    # the first status only ends NO_DATA
+    found = trace(machine, [INITIAL, INITIAL, OK, *[WRONG_CRC] * 2])
+    assert [*found[:3], found[4]] == states
+
+
+def test_a_machine_for_other_profiles_has_the_limits_it_was_given() -> None:
+    assert e2e_state_machine(E2eConfig(profile="P05")).config is COM_003
+    behind = config((5, 10, 5), (3, 3, 4), (1, 2, 0), profile_behavior=False)
+    place = SignalPlace(start_bit=0, length=4, byte_order="little_endian")
+    counter = E2eConfig(profile="COUNTER", counter_place=place)
+    assert e2e_state_machine(counter, behind).config is behind
+
+
+# ---- initialisation ----
+
+
+@pytest.mark.parametrize("status", list(E2eStatus), ids=lambda s: s.name)
+def test_a_check_in_deinit_changes_nothing(status: E2eStatus) -> None:
+    machine = valid_machine()
+    machine.deinit()
+    assert machine.state is DEINIT and not machine.is_valid and not machine.saturated
+    assert trace(machine, [status] * 20) == [DEINIT] * 20
+
+
+@pytest.mark.parametrize("from_deinit", [True, False])
+def test_check_init_begins_anew_with_an_empty_window(from_deinit: bool) -> None:
+    machine = valid_machine()
+    trace(machine, [ERROR, NO_NEW_DATA])
+    if from_deinit:
+        machine.deinit()
+    machine.check_init()
+    assert machine.state is NO_DATA and not machine.saturated
+    statuses = [NO_NEW_DATA, OK, ERROR, OK, OK, OK, *[ERROR] * 3]
+    assert trace(machine, statuses) == trace(E2eStateMachine(), statuses)
 
 
 # ---- COM-003 ----
@@ -298,6 +388,7 @@ class PlainModel:
 
     def step(self, status: E2eStatus) -> E2eState:
         config = self.config
+        status = self.mapped(status)
         init, valid, invalid = config.init, config.valid, config.invalid
         limits = {NO_DATA: init, INIT: init, VALID: valid, INVALID: invalid}[self.state]
         self.window = [*self.window, status][-limits.window_size :]
@@ -325,6 +416,11 @@ class PlainModel:
             self.go(VALID, cleared=False)
         return self.state
 
+    def mapped(self, status: E2eStatus) -> E2eStatus:
+        """The statuses of profiles 1 and 2 as those of the others."""
+        good, bad = (SYNC, INITIAL) if self.config.profile_behavior else (INITIAL, SYNC)
+        return {good: OK, bad: WRONG_SEQUENCE, WRONG_CRC: ERROR}.get(status, status)
+
     def go(self, state: E2eState, *, cleared: bool) -> None:
         self.state = state
         self.since_entry = 0
@@ -347,6 +443,7 @@ def configs(draw: st.DrawFn) -> E2eSmConfig:
         (init_error, valid_error, invalid_error),
         clear=draw(st.booleans()),
         extended=draw(st.booleans()),
+        profile_behavior=draw(st.booleans()),
     )
 
 

@@ -6,6 +6,7 @@ from simcore.ecu.bps.application import Application
 from simcore.ecu.bps.communication import pedal_writer
 from simcore.ecu.bps.parameters import BpsParameters
 from simcore.ecu.runtime import Ecu
+from simcore.ecu.runtime.repetition import RepeatingWriter
 from simcore.ecu.saturation import saturated
 from simcore.network import Database
 from simcore.units import NS_PER_MS, NS_PER_S
@@ -25,7 +26,7 @@ class Bps(Ecu):
     def configure(self, now_ns: int) -> None:
         message = self.database.message("BPS_Pedal")
         period_ns = message.cycle_time_ns or 5 * NS_PER_MS
-        self._write = pedal_writer(self.database)
+        self._write = RepeatingWriter(pedal_writer(self.database))
         self.application = Application(
             self.port, self.parameters, period_s=period_ns / NS_PER_S, now_ns=now_ns
         )

@@ -29,6 +29,7 @@ from simcore.network import Database
 from simcore.units import KMH_PER_MPS, NS_PER_S
 
 _NOTHING = [0.0, 0.0, 0.0, 0.0]
+_AEB = RequestSource.AEB
 _TYRE_PER_CLAMP = tuple(tyre_force_per_clamp_ratio(corner) for corner in range(4))
 
 
@@ -127,7 +128,7 @@ class Application:
             cruise_mps2=self.assistance.cruise_mps2,
             hold_mps2=hold_mps2,
         )
-        self.emergency = self.source is RequestSource.AEB
+        self.emergency = self.source is _AEB
         demand_n = self._demand_n(now_ns)
         lost = actuators.lost
         # Redistribution makes the rear forces unequal on purpose: select-low would undo it.

@@ -12,6 +12,11 @@ from simcore.ecu.seam import Port
 from simcore.units import KMH_PER_MPS
 
 _BLEND_OUT_MPS3 = 15.0
+# Plain members: an attribute of an IntEnum class costs a dictionary look-up, 200 times a second.
+_UNAVAIL = HoldState.UNAVAIL
+_BLEND_IN = HoldState.BLEND_IN
+_HOLDING = HoldState.HOLDING
+_BLEND_OUT = HoldState.BLEND_OUT
 
 
 class StandstillHold:
@@ -55,6 +60,8 @@ class StandstillHold:
         """
         p = self._p
         self._watch_wheels(now_ns, wheel_speed_mps, wheel_valid)
+        if not enabled and self.state is _UNAVAIL:
+            return 0.0  # switched off and staying so
         self._happens(HoldEvent.AVAILABLE if enabled else HoldEvent.SWITCHED_OFF)
         if all_lost:
             self._happens(HoldEvent.ACTUATORS_LOST)
@@ -63,16 +70,16 @@ class StandstillHold:
         still = self.standstill(now_ns)
         if still and requested_mps2 > 0.0 and not drive_off:
             self._happens(HoldEvent.STANDSTILL_BRAKED)
-        if self.state in (HoldState.BLEND_IN, HoldState.HOLDING):
+        if self.state is _BLEND_IN or self.state is _HOLDING:
             needed_mps2 = abs(slope_mps2) * p.hold_margin_ratio * p.mass_max_kg / p.mass_kg
             needed_mps2 = max(needed_mps2, p.hold_min_decel_mps2)
             self._decel_mps2 = max(self._decel_mps2, needed_mps2)
             self._happens(HoldEvent.FORCE_REACHED)
-        elif self.state is HoldState.BLEND_OUT:
+        elif self.state is _BLEND_OUT:
             self._decel_mps2 -= _BLEND_OUT_MPS3 * self._period_s
             if self._decel_mps2 <= 0.0:
                 self._happens(HoldEvent.RELEASED)
-        if self.state not in (HoldState.BLEND_IN, HoldState.HOLDING, HoldState.BLEND_OUT):
+        if self.state not in (_BLEND_IN, _HOLDING, _BLEND_OUT):
             self._decel_mps2 = 0.0
         return self._decel_mps2
 

@@ -27,11 +27,13 @@ from simcore.ecu.cdc.joining import Joining
 from simcore.ecu.cdc.parameters import CdcParameters
 from simcore.ecu.cdc.states import Degradation
 from simcore.ecu.runtime import Ecu
+from simcore.ecu.runtime.repetition import RepeatingWriter
 from simcore.ecu.saturation import saturated
 from simcore.network import Database, Payload
 from simcore.units import GRAVITY_MPS2, KMH_PER_MPS, NS_PER_MS
 
 CONTROL_PERIOD_NS = 5 * NS_PER_MS
+_FULL = Degradation.FULL
 _NETWORK = (Degradation.BUS_A, Degradation.BUS_B)
 _TORQUE_PER_FORCE_NM_PER_N = (0.112, 0.112, 0.108, 0.108)
 """Brake torque per clamp force, 2 mu r, FL FR RL RR."""
@@ -75,10 +77,10 @@ class Cdc(Ecu):
         needed.append(receptions["BPS_Pedal"])
         self._joining = Joining(database, self.receives("CDC2_EmbCmd"), needed, now_ns)
         self.application.may_command = False
-        self._write_command = command_writer(database)
+        self._write_command = RepeatingWriter(command_writer(database))
         self._write_wheels = wheel_speed_writer(database)
         self._write_dynamics = vehicle_dynamics_writer(database)
-        self._write_status = brake_status_writer(database)
+        self._write_status = RepeatingWriter(brake_status_writer(database))
         self._write_hmi = hmi_writer(database)
         # Declared before the messages: at a common instant the control task runs first.
         self.runs("control", period_ns=CONTROL_PERIOD_NS, offset_ns=0, action=self._control)
@@ -142,8 +144,8 @@ class Cdc(Ecu):
             application.hold.state,
             level,
             application.decel_mps2 > 0.0,
-            level is not Degradation.FULL,
-            level is not Degradation.FULL,
+            level is not _FULL,
+            level is not _FULL,
         )
 
     def _pack_hmi(self, now_ns: int) -> bytes:

@@ -29,6 +29,10 @@ class SlipPhase(IntEnum):
     REAPPLY = 3
 
 
+# Plain members: an attribute of an IntEnum class costs a dictionary look-up on the hot path.
+_IDLE, _RELIEVE, _HOLD, _REAPPLY = SlipPhase
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlipControlParameters:
     """Thresholds and ramps. Ramps are in parts of the wheel's lock force per second."""
@@ -95,7 +99,7 @@ class WheelSlipControl:
 
     def __init__(self, parameters: SlipControlParameters) -> None:
         self._p = parameters
-        self.phase = SlipPhase.IDLE
+        self.phase = _IDLE
         self.force_n = 0.0
         self.lock_force_n = 0.0
         self.slip_ratio = 0.0
@@ -111,27 +115,27 @@ class WheelSlipControl:
         self.roll(wheel_speed_mps)
         floor_mps = p.leave_below_mps if self.phase else p.enter_above_mps
         if reference_mps < floor_mps or demand_n <= 0.0:
-            self.phase = SlipPhase.IDLE
+            self.phase = _IDLE
             self.slip_ratio = 0.0
             return demand_n
         slip = self.slip_ratio = 1.0 - wheel_speed_mps / reference_mps
         if self._is_unstable(slip):
-            if self.phase in (SlipPhase.IDLE, SlipPhase.REAPPLY):
+            if self.phase in (_IDLE, _REAPPLY):
                 self._enter(demand_n, clamp_force_n)
             else:
-                self.phase = SlipPhase.RELIEVE
-        elif self.phase is SlipPhase.RELIEVE:
-            self.phase = SlipPhase.HOLD
-        if self.phase is SlipPhase.HOLD and slip < p.recovered_share_ratio * p.target_slip_ratio:
-            self.phase = SlipPhase.REAPPLY
+                self.phase = _RELIEVE
+        elif self.phase is _RELIEVE:
+            self.phase = _HOLD
+        if self.phase is _HOLD and slip < p.recovered_share_ratio * p.target_slip_ratio:
+            self.phase = _REAPPLY
             self._search_s = 0.0
             self.force_n = max(self.force_n, p.reapply_at_ratio * self.lock_force_n)
-        if self.phase is SlipPhase.RELIEVE:
+        if self.phase is _RELIEVE:
             self._relieve(slip)
-        elif self.phase is SlipPhase.REAPPLY:
+        elif self.phase is _REAPPLY:
             self._reapply()
-        if self.phase is SlipPhase.IDLE or self.force_n >= demand_n:
-            self.phase = SlipPhase.IDLE
+        if self.phase is _IDLE or self.force_n >= demand_n:
+            self.phase = _IDLE
             self.force_n = demand_n
         return self.force_n
 
@@ -145,10 +149,10 @@ class WheelSlipControl:
         """Go on where another controller has been: at a force, which it held back or not."""
         self._speed_mps = wheel_speed_mps
         self.force_n = force_n
-        self.phase = SlipPhase.IDLE
+        self.phase = _IDLE
         if active and force_n > 0.0:
             self.lock_force_n = max(force_n, self._p.lock_force_min_n)
-            self.phase = SlipPhase.HOLD
+            self.phase = _HOLD
 
     def _is_unstable(self, slip_ratio: float) -> bool:
         p = self._p
@@ -161,14 +165,14 @@ class WheelSlipControl:
         """The wheel just went unstable: remember at which force, and take some off at once."""
         p = self._p
         at_n = min(clamp_force_n, demand_n)
-        if self.phase is SlipPhase.IDLE or self.lock_force_n == 0.0:
+        if self.phase is _IDLE or self.lock_force_n == 0.0:
             self.lock_force_n = at_n
         else:
             memory = p.lock_force_memory_ratio
             self.lock_force_n = memory * self.lock_force_n + (1.0 - memory) * at_n
         self.lock_force_n = max(self.lock_force_n, p.lock_force_min_n)
         self.force_n = (1.0 - p.first_relief_ratio * self._severity()) * at_n
-        self.phase = SlipPhase.RELIEVE
+        self.phase = _RELIEVE
 
     def _relieve(self, slip_ratio: float) -> None:
         p = self._p
@@ -268,16 +272,16 @@ class SlipController:
         `wheel_speed_mps` are magnitudes, `ax_mps2` is the accelerometer's reading. A wheel without
         a valid speed follows the other wheel of its axle.
         """
-        for name, values in (
-            ("force_demand_n", force_demand_n),
-            ("wheel_speed_mps", wheel_speed_mps),
-            ("wheel_valid", wheel_valid),
-            ("clamp_force_n", clamp_force_n),
+        if not (
+            len(force_demand_n) == len(wheel_speed_mps) == len(wheel_valid) == 4
+            and len(clamp_force_n) == 4
         ):
-            if len(values) != 4:
-                raise UsageError(
-                    f"SlipController.step, {name}", expected="4 values", got=len(values)
-                )
+            raise _not_four(
+                force_demand_n=force_demand_n,
+                wheel_speed_mps=wheel_speed_mps,
+                wheel_valid=wheel_valid,
+                clamp_force_n=clamp_force_n,
+            )
         demand_max_n = max(force_demand_n)
         reference_mps = self._reference.step(
             wheel_speed_mps,
@@ -325,15 +329,19 @@ class SlipController:
         left, right = self._wheels[0], self._wheels[1]
         low = left if force_n[0] <= force_n[1] else right
         high = right if low is left else left
-        if low.phase is SlipPhase.IDLE:
+        if low.phase is _IDLE:
             self._split_s = 0.0
             return
-        if high.phase is not SlipPhase.IDLE and (
-            high.lock_force_n < p.split_share_ratio * low.lock_force_n
-        ):
+        if high.phase is not _IDLE and (high.lock_force_n < p.split_share_ratio * low.lock_force_n):
             self._split_s = 0.0
             return
         self._split_s += p.dt_s
         limit_n = low.lock_force_n + p.split_free_n + p.split_ramp_nps * self._split_s
         i = 1 if low is left else 0
         force_n[i] = min(force_n[i], limit_n)
+
+
+def _not_four(**arguments: Sequence[object]) -> UsageError:
+    """The complaint about the first argument that has not one value per wheel."""
+    name, values = next(item for item in arguments.items() if len(item[1]) != 4)
+    return UsageError(f"SlipController.step, {name}", expected="4 values", got=len(values))

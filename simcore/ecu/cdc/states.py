@@ -137,6 +137,7 @@ _DEGRADATION_BY_LOST: dict[tuple[bool, bool, bool, bool], Degradation] = {
 }
 
 
+_FULL = Degradation.FULL
 _DEGRADATION_BY_LANE = {0: Degradation.BUS_A, 1: Degradation.BUS_B}
 
 
@@ -145,8 +146,8 @@ def degradation(
 ) -> Degradation:
     """Decision table: a lost actuator, then a degraded pedal, then an impaired bus (`lane`)."""
     level = _DEGRADATION_BY_LOST[lost]
-    if level is not Degradation.FULL:
+    if level is not _FULL:
         return level
     if pedal_degraded:
         return Degradation.PEDAL_DEGRADED
-    return _DEGRADATION_BY_LANE.get(lane, Degradation.FULL)
+    return _DEGRADATION_BY_LANE.get(lane, _FULL)

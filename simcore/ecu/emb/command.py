@@ -120,7 +120,13 @@ class CommandSelection:
             values = self._read_primary.read(data)
             self.decoded = data
             # Most commands repeat the one before: it stays the same object, nothing to take.
-            command = self.command if values == self.command else Command._make(values)
+            command = self.command
+            if values != command:
+                command = Command._make(values)
+            elif self.obeyed is primary:
+                self._commanded_ns = primary.updated_ns or 0
+                self.bus = primary.lane
+                return command
             if command.valid and self._acceptable(command):
                 return self._obey(command, primary)
         secondary = self._secondary

@@ -28,6 +28,7 @@ _FULL_TURN_RAD = 6.283185307179586
 _PULSE_MODULO = 255.0
 """The pulse counter runs 0..254; 255 is its "not available"."""
 _LOCK_UNLOCKED, _LOCK_LOCKED, _LOCK_MOVING = range(3)
+_INIT = EmbState.INIT
 
 
 class Emb(Ecu):
@@ -99,7 +100,7 @@ class Emb(Ecu):
         pulses = self._pulses + speed_radps * self._pulses_per_radps
         self._pulses = pulses = pulses if pulses < _PULSE_MODULO else pulses % _PULSE_MODULO
         force_quality = QUALITY_VALID if application.force_valid else QUALITY_DEGRADED
-        if state is EmbState.INIT:
+        if state is _INIT:
             force_quality = QUALITY_INIT
         obeys = state in BRAKING
         force_n = application.clamp_force_n

@@ -36,12 +36,13 @@ class Imu(Ecu):
 
     def _pack(self, now_ns: int) -> bytes:
         application = self.application
+        yaw_rate, ax, ay = application.yaw_rate, application.ax, application.ay
         return self._write.write(
-            saturated(application.yaw_rate.value_ratio * DEG_PER_RAD, -163.84, 163.835),
-            saturated(application.ax.value_ratio, -32.768, 32.767),
-            saturated(application.ay.value_ratio, -32.768, 32.767),
+            saturated(yaw_rate.value_ratio * DEG_PER_RAD, -163.84, 163.835),
+            saturated(ax.value_ratio, -32.768, 32.767),
+            saturated(ay.value_ratio, -32.768, 32.767),
             saturated(application.roll_rate.value_ratio * DEG_PER_RAD, -163.84, 163.835),
-            application.yaw_rate.quality,
-            application.ax.quality,
-            application.ay.quality,
+            yaw_rate.quality,
+            ax.quality,
+            ay.quality,
         )

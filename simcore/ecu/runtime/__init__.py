@@ -8,15 +8,29 @@ from simcore.ecu.runtime.communication import Reception, Transmission
 from simcore.ecu.runtime.ecu import Ecu
 from simcore.ecu.runtime.redundancy import NO_LANE, LaneWatch, RedundantReception
 from simcore.ecu.runtime.schedule import SchedulePlan, ScheduleTable, Task
+from simcore.ecu.runtime.secured import (
+    FrameGuard,
+    SecuredReception,
+    SecuredRedundantReception,
+    SecuredTransmission,
+    reception_of,
+    transmission_of,
+)
 
 __all__ = [
     "NO_LANE",
     "Ecu",
+    "FrameGuard",
     "LaneWatch",
     "Reception",
     "RedundantReception",
     "SchedulePlan",
     "ScheduleTable",
+    "SecuredReception",
+    "SecuredRedundantReception",
+    "SecuredTransmission",
     "Task",
     "Transmission",
+    "reception_of",
+    "transmission_of",
 ]

@@ -14,11 +14,14 @@ from simcore.bus import Frame
 from simcore.ecu.seam import Port
 from simcore.network import Message
 from simcore.protection import (
+    E2eReceiver,
+    E2eSender,
     E2eState,
     E2eStateMachine,
     E2eStatus,
-    Profile05Receiver,
-    Profile05Sender,
+    e2e_receiver,
+    e2e_sender,
+    e2e_state_machine,
 )
 
 DEADLINE_CYCLES = 3
@@ -73,11 +76,11 @@ class Reception:
         cycle_ns = self._cycle_ns
         self._grace_ns = _NEVER_NS if cycle_ns is None else cycle_ns + cycle_ns // 2
         self._lifetime_ns = _NEVER_NS if self.timeout_ns is None else self.timeout_ns
-        self._checker: Profile05Receiver | None = None
+        self._checker: E2eReceiver | None = None
         self._machine: E2eStateMachine | None = None
         if message.e2e is not None:
-            self._checker = Profile05Receiver(message.e2e.data_id, message.length)
-            self._machine = E2eStateMachine()
+            self._checker = e2e_receiver(message.e2e, message.length)
+            self._machine = e2e_state_machine(message.e2e)
 
     def receive(self, data: bytes, now_ns: int, lane: int = 0) -> None:
         """Check a payload that just arrived and keep it if it is usable.
@@ -122,8 +125,9 @@ class Reception:
         while expected_ns < now_ns:
             expected_ns += self._cycle_ns
             if self._machine is not None:
-                self.status = E2eStatus.NO_NEW_DATA
-                if self._machine.step(E2eStatus.NO_NEW_DATA) is not _VALID:
+                assert self._checker is not None
+                self.status = self._checker.no_new_data()
+                if self._machine.step(self.status) is not _VALID:
                     self.valid_until_ns = -1
         self.expected_ns = expected_ns
 
@@ -154,9 +158,9 @@ class Transmission:
             is_fd=message.is_fd,
             bitrate_switch=message.bitrate_switch,
         )
-        self._sender: Profile05Sender | None = None
+        self._sender: E2eSender | None = None
         if message.e2e is not None:
-            self._sender = Profile05Sender(message.e2e.data_id, message.length)
+            self._sender = e2e_sender(message.e2e, message.length)
 
     def transmit(self, now_ns: int) -> None:
         """Pack the current values and request transmission."""

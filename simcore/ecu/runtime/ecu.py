@@ -13,7 +13,9 @@ from simcore.bus import Frame
 from simcore.ecu.runtime.communication import Reception, Transmission
 from simcore.ecu.runtime.redundancy import LaneWatch
 from simcore.ecu.runtime.schedule import ScheduleTable, Task
+from simcore.ecu.runtime.secured import reception_of, transmission_of
 from simcore.ecu.seam import Port
+from simcore.errors import UsageError
 from simcore.network import Database
 
 
@@ -56,13 +58,16 @@ class Ecu:
     def receives(self, message: str) -> Reception:
         """Receive a message of the database, on both buses where it is sent on both."""
         found = self.database.message(message)
-        reception: Reception
-        if self.lanes is not None and found.is_redundant:
-            reception = self.lanes.receives(found)
-        else:
-            reception = Reception(found)
+        reception = reception_of(found, self.port, self.lanes)
         self._receptions[found.arbitration_id] = reception
         return reception
+
+    def reception(self, message: str) -> Reception:
+        """The reception of a message, to look at its counts. Raises `UsageError` for none."""
+        found = self._receptions.get(self.database.message(message).arbitration_id)
+        if found is None:
+            raise UsageError(f"{self.name}: reception of {message}", expected="a received message")
+        return found
 
     def runs(
         self, name: str, *, period_ns: int, offset_ns: int, action: Callable[[int], object]
@@ -73,7 +78,7 @@ class Ecu:
     def sends(self, message: str, pack: Callable[[int], bytes]) -> Transmission:
         """Send a message of the database with its cycle time and start delay."""
         found = self.database.message(message)
-        transmission = Transmission(found, self.port, pack)
+        transmission = transmission_of(found, self.port, pack)
         if found.cycle_time_ns is not None:
             self.runs(
                 f"send {message}",
@@ -107,6 +112,17 @@ class Ecu:
         reception = self._receptions.get(frame.arbitration_id)
         if reception is not None:
             reception.receive(frame.data, now_ns, self._lane_of[channel])
+
+    def direct_reception(self, frame: Frame) -> Callable[[bytes, int, int], object] | None:
+        """Where `receive` and `receive_on` end for frames like this one, for a host in a hurry.
+
+        Called with payload, time and lane. `None` where a subclass has its own way of receiving.
+        """
+        cls = type(self)
+        if cls.receive is not Ecu.receive or cls.receive_on is not Ecu.receive_on:
+            return None
+        reception = self._receptions.get(frame.arbitration_id)
+        return None if reception is None else reception.receive
 
     def on_timer(self, now_ns: int) -> None:
         """Run the tasks that are due."""

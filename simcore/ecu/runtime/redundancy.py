@@ -145,8 +145,12 @@ class LaneWatch:
     def receives(self, message: Message) -> RedundantReception:
         """A reception under watch."""
         reception = RedundantReception(message, self)
-        self._receptions.append(reception)
+        self.watches(reception)
         return reception
+
+    def watches(self, reception: RedundantReception) -> None:
+        """Watch a reception that was made elsewhere."""
+        self._receptions.append(reception)
 
     @property
     def channels(self) -> tuple[str, ...]:

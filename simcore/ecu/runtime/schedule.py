@@ -33,8 +33,8 @@ class Task:
             raise UsageError(f"task {self.name}: offset", expected=">= 0 ns", got=self.offset_ns)
 
 
-class Steps(tuple[tuple[int, tuple[int, ...]], ...]):
-    """(offset in the hyperperiod, indices of the tasks due then), ascending; shared by copies."""
+class Steps(tuple[tuple[tuple[int, ...], int, int], ...]):
+    """Indices of the tasks due, ns from there to the next step, its number; shared by copies."""
 
     __slots__ = ()
 
@@ -45,7 +45,7 @@ class Steps(tuple[tuple[int, tuple[int, ...]], ...]):
 class SchedulePlan:
     """Which tasks run at which offset of the hyperperiod; immutable and shared."""
 
-    __slots__ = ("hyperperiod_ns", "steps")
+    __slots__ = ("first_ns", "hyperperiod_ns", "steps")
 
     def __init__(self, timing: tuple[tuple[int, int], ...]) -> None:
         self.hyperperiod_ns = lcm(*(period_ns for period_ns, _ in timing)) if timing else 0
@@ -53,7 +53,14 @@ class SchedulePlan:
         for index, (period_ns, offset_ns) in enumerate(timing):
             for time_ns in range(offset_ns % period_ns, self.hyperperiod_ns, period_ns):
                 steps.setdefault(time_ns, []).append(index)
-        self.steps = Steps((time_ns, tuple(steps[time_ns])) for time_ns in sorted(steps))
+        times_ns = sorted(steps)
+        self.first_ns = times_ns[0] if times_ns else 0
+        """Offset of the first step."""
+        following_ns = [*times_ns[1:], self.first_ns + self.hyperperiod_ns]
+        self.steps = Steps(
+            (tuple(steps[time_ns]), next_ns - time_ns, (number + 1) % len(times_ns))
+            for number, (time_ns, next_ns) in enumerate(zip(times_ns, following_ns, strict=False))
+        )
 
 
 @lru_cache(maxsize=256)
@@ -67,12 +74,8 @@ class ScheduleTable:
     __slots__ = (
         "_actions",
         "_all_started_ns",
-        "_count",
-        "_cycle_start_ns",
-        "_due",
         "_first_ns",
-        "_hyperperiod_ns",
-        "_index",
+        "_next",
         "_steps",
         "deadline_ns",
     )
@@ -85,31 +88,20 @@ class ScheduleTable:
         self._actions = [task.action for task in tasks]
         plan = _plan(timing)
         self._steps = plan.steps
-        self._hyperperiod_ns = plan.hyperperiod_ns
-        self._count = len(plan.steps)
-        self._index = 0
-        self._cycle_start_ns = start_ns
-        self._due: tuple[int, ...] = ()
-        self.deadline_ns: int | None = None
-        if plan.steps:
-            offset_ns, self._due = plan.steps[0]
-            self.deadline_ns = start_ns + offset_ns
+        self._next = 0
+        """Number of the next step."""
+        self.deadline_ns: int | None = start_ns + plan.first_ns if plan.steps else None
 
     def run_due(self, now_ns: int) -> int | None:
         """Run everything due up to `now_ns`, in order; returns when the next task is due."""
-        while self.deadline_ns is not None and self.deadline_ns <= now_ns:
-            due = self._due
+        deadline_ns = self.deadline_ns
+        while deadline_ns is not None and deadline_ns <= now_ns:
             # The next deadline stands before the tasks run: one that raises is not run twice.
-            index = self._index + 1
-            if index == self._count:
-                index = 0
-                self._cycle_start_ns += self._hyperperiod_ns
-            self._index = index
-            offset_ns, self._due = self._steps[index]
-            self.deadline_ns = self._cycle_start_ns + offset_ns
+            due, to_next_ns, self._next = self._steps[self._next]
+            self.deadline_ns = deadline_ns = deadline_ns + to_next_ns
             if now_ns < self._all_started_ns:
                 due = tuple(task for task in due if now_ns >= self._first_ns[task])
             actions = self._actions
             for task in due:
                 actions[task](now_ns)
-        return self.deadline_ns
+        return deadline_ns
