@@ -24,7 +24,7 @@ from simcore.attach.pace import DEFAULT_LATE_NS, DEFAULT_SLICE_NS, Lateness, Pac
 from simcore.bus import Bus, Frame
 from simcore.errors import UsageError
 from simcore.network import Message
-from simcore.rig import Rig
+from simcore.rig import Bench
 from simcore.units import NS_PER_MS, NS_PER_S
 
 NODE_NAME = "BRIDGE"
@@ -105,7 +105,7 @@ class Bridge:
 
     def __init__(
         self,
-        rig: Rig,
+        rig: Bench,
         foreign: can.BusABC,
         *,
         bus: Bus | None = None,

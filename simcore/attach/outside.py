@@ -16,7 +16,7 @@ from simcore.errors import UsageError
 
 if TYPE_CHECKING:
     from simcore.ecu import Port
-    from simcore.rig import Rig
+    from simcore.rig import Bench
 
 MessageKey = tuple[int, bool]
 """arbitration_id, is_extended_id"""
@@ -48,7 +48,7 @@ def names_of(outside: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
 
-def take_over(rig: Rig, bus: Bus, names: Sequence[str]) -> dict[MessageKey, Controller]:
+def take_over(rig: Bench, bus: Bus, names: Sequence[str]) -> dict[MessageKey, Controller]:
     """Switch the simulated ECUs of `names` off; which connection to `bus` sends which message.
 
     Raises `UsageError` for a name that is not a node of the rig, before anything is switched. A

@@ -26,7 +26,7 @@ from simcore.attach.session import EMPTY, FIRST_BUS, Session, join, published
 from simcore.bus import BitTiming, Bus, Controller, ErrorState
 from simcore.errors import UsageError
 from simcore.network import Database
-from simcore.rig import Rig
+from simcore.rig import Bench, Rig
 from simcore.units import NS_PER_S
 
 log = logging.getLogger("simcore.attach")
@@ -299,7 +299,7 @@ class _Wanted(NamedTuple):
 def _senders(world: World, bus: Bus, names: tuple[str, ...]) -> dict[MessageKey, Controller]:
     if not names:
         return {}
-    if not isinstance(world, Rig):
+    if not isinstance(world, Bench):
         raise BusOpenError("outside", expected="a rig, which has nodes", got="a bare bus")
     return take_over(world, bus, names)
 

@@ -24,7 +24,7 @@ from simcore.attach.start_times import start_times
 from simcore.bus import Bus, BusRecord, Controller, Frame
 from simcore.errors import UsageError
 from simcore.kernel import Priority
-from simcore.rig import Rig
+from simcore.rig import Bench
 from simcore.units import format_ns
 
 if TYPE_CHECKING:
@@ -162,15 +162,15 @@ class Replay:
 
     def __init__(
         self,
-        target: Rig | Sequence[Bus],
+        target: Bench | Sequence[Bus],
         records: Iterable[LogRecord],
         *,
         choice: Choice | None = None,
         database: Database | None = None,
         resolution_ns: int = 1,
     ) -> None:
-        rig = target if isinstance(target, Rig) else None
-        self._buses = tuple(target.buses if isinstance(target, Rig) else target)
+        rig = target if isinstance(target, Bench) else None
+        self._buses = tuple(target.buses if isinstance(target, Bench) else target)
         if not self._buses:
             raise UsageError("Replay", expected="a rig or at least one bus")
         self._database = rig.database if rig is not None and database is None else database
@@ -326,7 +326,7 @@ class Replay:
 
     # -- playing it -----------------------------------------------------------------------------
 
-    def _play(self, rig: Rig | None) -> None:
+    def _play(self, rig: Bench | None) -> None:
         if rig is not None:
             for name in rig.nodes:
                 if name not in self._choice.under_test:

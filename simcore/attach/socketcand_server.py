@@ -17,7 +17,7 @@ from simcore.attach.pace import DEFAULT_LATE_NS, DEFAULT_SLICE_NS, Lateness, Pac
 from simcore.attach.session import bus_of
 from simcore.attach.socketcand import GREETING, Connection, Mode
 from simcore.errors import InputError
-from simcore.rig import Rig
+from simcore.rig import Bench
 
 DEFAULT_PORT = 29536
 NODE_NAME = "SOCKETCAND"
@@ -60,7 +60,7 @@ class SocketcandServer:
 
     def __init__(
         self,
-        rig: Rig,
+        rig: Bench,
         *,
         host: str = "127.0.0.1",
         port: int = DEFAULT_PORT,

@@ -1,10 +1,23 @@
 """The fault vocabulary: what can be broken, as named objects with a sentence for the report.
 
-One file per layer. Today: ECU faults and faults of the wire.
+One file per layer. Today: ECU faults, faults of a message, and faults of the wire.
 """
 
+from simcore.faults.attacks import ReplayAttack, SpoofedMessage
 from simcore.faults.ecu import EcuSilent
 from simcore.faults.installed import Installed
+from simcore.faults.message import (
+    ChecksumWrong,
+    CounterFrozen,
+    CounterOffset,
+    CounterRandom,
+    DataIdWrong,
+    LengthWrong,
+    MessageCycle,
+    MessageFault,
+    MessageJitter,
+    MessageStopped,
+)
 from simcore.faults.wire import (
     AckSuppressed,
     BitError,
@@ -38,12 +51,24 @@ __all__ = [
     "BusOff",
     "BusOpen",
     "BusShorted",
+    "ChecksumWrong",
+    "CounterFrozen",
+    "CounterOffset",
+    "CounterRandom",
+    "DataIdWrong",
     "DominantPulse",
     "EcuSilent",
     "GroundOffset",
     "Installed",
+    "LengthWrong",
+    "MessageCycle",
+    "MessageFault",
+    "MessageJitter",
+    "MessageStopped",
     "NodeUnplugged",
     "OpenWire",
+    "ReplayAttack",
+    "SpoofedMessage",
     "StuckDominant",
     "StuckRecessive",
     "WireFault",

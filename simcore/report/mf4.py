@@ -45,12 +45,12 @@ _ERROR_TYPES = {
 }
 _CHANNEL_LIMIT = 255
 _DURATION_MAX_NS = 0xFFFF_FFFF
-_TIME_OFFSET_VALID = 2
+TIME_OFFSET_VALID = 2
 _HEADER_HISTORY_LINK = 64 + 24 + 8
 """The file's header block follows 64 bytes of identification; its second link is the history."""
 _HISTORY_NEXT_LINK = 24
 _HISTORY_TIME = 40
-_HISTORY_NO_TIME = struct.pack("<QhhB", 0, 0, 0, _TIME_OFFSET_VALID)
+_HISTORY_NO_TIME = struct.pack("<QhhB", 0, 0, 0, TIME_OFFSET_VALID)
 
 
 def require_asammdf() -> None:
@@ -81,7 +81,7 @@ def mf4_bytes(entries: Sequence[LogEntry], observer: Observer) -> bytes:
     with MDF(version="4.10") as file:
         header: Any = file.header  # of version 4, which its annotation leaves open
         header.abs_time = header.tz_offset = header.daylight_save_time = 0
-        header.time_flags = _TIME_OFFSET_VALID
+        header.time_flags = TIME_OFFSET_VALID
         header.comment = "\n".join(observer.comment)
         for name, members in groups.items():
             signal = Signal(
@@ -94,7 +94,7 @@ def mf4_bytes(entries: Sequence[LogEntry], observer: Observer) -> bytes:
             file.append(signal)
         content = io.BytesIO()
         file.save(content, compression=0)  # deflate streams differ between zlib builds
-    return _without_date(content.getvalue())
+    return without_date(content.getvalue())
 
 
 def _group_of(entry: LogEntry) -> str:
@@ -144,7 +144,7 @@ def _values(entry: LogEntry, observer: Observer) -> dict[str, int | bytes]:
     return values
 
 
-def _without_date(content: bytes) -> bytes:
+def without_date(content: bytes) -> bytes:
     """The file with the time stamps of its history at 0."""
     data = bytearray(content)
     (address,) = struct.unpack_from("<Q", data, _HEADER_HISTORY_LINK)

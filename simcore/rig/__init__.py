@@ -1,7 +1,9 @@
 """The reference vehicle wired up: run it, record it, judge it. The public scripting API."""
 
+from simcore.rig.bench import Bench
 from simcore.rig.injection import InjectedFault
 from simcore.rig.measure import ForceAccuracy, Release, Stop
+from simcore.rig.restbus import Restbus
 from simcore.rig.result import (
     BusStatistics,
     Check,
@@ -18,6 +20,7 @@ from simcore.rig.rig import Rig
 from simcore.rig.scenario import Scenario, ScenarioSet, load_scenarios, run_scenario, scenario
 
 __all__ = [
+    "Bench",
     "BusStatistics",
     "Check",
     "ControllerStatistics",
@@ -28,6 +31,7 @@ __all__ = [
     "InjectedFault",
     "MessageStatistics",
     "Release",
+    "Restbus",
     "Rig",
     "Scenario",
     "ScenarioResult",

@@ -22,12 +22,12 @@ from simcore.units import format_ns
 
 if TYPE_CHECKING:
     from simcore.bus import BusRecord
-    from simcore.rig.rig import Rig
+    from simcore.rig.bench import Bench
 
 MEASUREMENT = "observed maxima within bounds"
 
 
-def with_bounds(result: ScenarioResult, rig: Rig) -> ScenarioResult:
+def with_bounds(result: ScenarioResult, rig: Bench) -> ScenarioResult:
     """`result` of a run of `rig` with the bound of each message, a summary, and findings."""
     messages: list[MessageStatistics] = []
     findings: list[Finding] = []
@@ -61,7 +61,7 @@ def bounds_of_all(results: Sequence[ScenarioResult]) -> str:
     return f"{MEASUREMENT}: {_summary(every)}"
 
 
-def _disturbed(rig: Rig) -> tuple[str, ...]:
+def _disturbed(rig: Bench) -> tuple[str, ...]:
     """Buses that had an error or overload frame, or a fault of the wire that shows none."""
     faulty = disturbed_buses(rig)
     return tuple(bus.name for bus in rig.buses if bus.error_frames or bus.name in faulty)

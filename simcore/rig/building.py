@@ -6,10 +6,11 @@ from simcore.bus import BitTiming, Bus, ControllerOptions, FrameLog
 from simcore.errors import UsageError
 from simcore.kernel import Scheduler
 from simcore.network import Database
+from simcore.protection.cmac import memory_of
 from simcore.rig.clock import NodeClock
 from simcore.rig.events import EventLog
 from simcore.rig.host import NodeHost
-from simcore.rig.reference import CHASSIS_A, CHASSIS_B, EMB_NODES, PINS, build_node
+from simcore.rig.reference import CHASSIS_A, CHASSIS_B, EMB_NODES, PINS, build_node, test_keys
 from simcore.units import NS_PER_MS
 
 BUS_OFF_PAUSE_NS = 100 * NS_PER_MS
@@ -49,6 +50,7 @@ def chassis_hosts(
             inputs=inputs,
             outputs=outputs,
             both_ids=both_ids,
+            provisioned=memory_of(test_keys(name, database)),
         )
         hosts[name].configure_controllers(
             ControllerOptions(

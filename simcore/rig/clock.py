@@ -37,12 +37,16 @@ class NodeClock:
     def _fire(self) -> None:
         now_ns = self._scheduler.now_ns
         due = self._due
+        together: list[NodeHost] = []
+        together_ns = -1
         for host in due.pop(now_ns):
             deadline_ns = host.tick(now_ns)
-            if deadline_ns is not None:
+            if deadline_ns == together_ns:  # as the one before: most nodes keep step
+                together.append(host)
+            elif deadline_ns is not None:
                 again = due.get(deadline_ns)
                 if again is None:
-                    due[deadline_ns] = [host]
+                    again = due[deadline_ns] = []
                     self._scheduler.post(deadline_ns, _ECU, self._fire)
-                else:
-                    again.append(host)
+                again.append(host)
+                together, together_ns = again, deadline_ns

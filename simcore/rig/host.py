@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import PurePath
 from typing import Protocol
 
 from simcore.bus import Bus, Controller, ControllerOptions, Frame, StateChange, WireError
 from simcore.ecu import Node
 from simcore.errors import UsageError
+from simcore.faults.message_path import MessageFilter
 from simcore.kernel import Scheduler
 from simcore.rig.clock import NodeClock
 from simcore.rig.events import EventLog
@@ -28,10 +30,49 @@ LATCHED = "_state"
 """Output pins with this ending drive a latch: it stays as it is when the ECU has no supply."""
 
 
+TakePayload = Callable[[bytes, int, int], object]
+"""Called with a payload, the time, and which of the node's buses brought it."""
+
+
 class Send(Protocol):
     """`Port.send` as an attribute."""
 
     def __call__(self, frame: Frame, channel: str | None = None) -> None: ...
+
+
+class _Door:
+    """Where a bus hands over a node's frames."""
+
+    __slots__ = ("_host", "_lane")
+
+    def __init__(self, host: NodeHost, lane: int) -> None:
+        self._host = host
+        self._lane = lane
+
+    def __call__(self, frame: Frame) -> None:
+        self._host.receiver(self._lane)(frame)
+
+    def direct(self, frame: Frame) -> Callable[[Frame], object]:
+        """A shorter way for all frames of this message, for as long as the bus's routes last."""
+        return self._host.direct_receiver(frame, self._lane)
+
+
+class _Inlet:
+    """The short way: frames of one message from one bus straight into the node's reception."""
+
+    __slots__ = ("_host", "_lane", "_receive", "_scheduler")
+
+    def __init__(self, host: NodeHost, receive: TakePayload, lane: int) -> None:
+        self._host = host
+        self._receive = receive
+        self._lane = lane
+        self._scheduler = host.scheduler
+
+    def take(self, frame: Frame) -> None:
+        try:
+            self._receive(frame.data, self._scheduler.now_ns, self._lane)
+        except (Exception, SystemExit, GeneratorExit) as error:
+            self._host.crashed(f"receive of {frame!r}", error)
 
 
 class NodeHost:
@@ -44,6 +85,7 @@ class NodeHost:
         "_clock",
         "_controllers",
         "_default",
+        "_filters",
         "_fixed_schedule",
         "_hands_on",
         "_initial_outputs",
@@ -52,15 +94,16 @@ class NodeHost:
         "_name",
         "_next_deadline_ns",
         "_on_timer",
+        "_provisioned",
         "_receive_on",
         "_run_due",
-        "_scheduler",
         "_second",
         "_second_name",
         "inputs",
         "node",
         "outputs",
         "running",
+        "scheduler",
         "send",
     )
 
@@ -76,9 +119,10 @@ class NodeHost:
         inputs: Mapping[str, float],
         outputs: Mapping[str, float],
         both_ids: frozenset[int] = frozenset(),
+        provisioned: Mapping[str, bytes] | None = None,
     ) -> None:
         self._name = name
-        self._scheduler = scheduler
+        self.scheduler = scheduler
         self._clock = clock
         self._log = log
         self._armed_ns: int | None = None
@@ -86,7 +130,9 @@ class NodeHost:
         self._on_timer = node.on_timer
         self._next_deadline_ns = node.next_deadline_ns
         self._run_due: Callable[[int], int | None] | None = None
-        self._memory: dict[str, bytes] = {}
+        self._provisioned = dict(provisioned or {})
+        """What is in the non-volatile memory of any module put into this place: its keys."""
+        self._memory: dict[str, bytes] = dict(self._provisioned)
         self._initial_outputs = dict(outputs)
         self.node = node
         self.running = False
@@ -99,16 +145,17 @@ class NodeHost:
         self._receive_on: Callable[[str, Frame, int], object] | None = None
         self._hands_on = False
         first, *second = buses
-        self._default = first.attach(name, self._receive)
-        self._second = second[0].attach(name, self._receive_second) if second else None
+        self._default = first.attach(name, _Door(self, 0))
+        self._second = second[0].attach(name, _Door(self, 1)) if second else None
         self._second_name = second[0].name if second else ""
         self._controllers: dict[str, Controller] = {first.name: self._default}
         if self._second is not None:
             self._controllers[self._second_name] = self._second
         for controller in self._controllers.values():
             controller.listen_errors(self._wire_event)
-        # On a single bus the controller itself sends: one call less per frame.
-        self.send: Send = self._default.send if self._second is None else self._send_on
+        self._filters: list[MessageFilter] = []
+        """Faults of messages that this node sends."""
+        self.send: Send = self._undisturbed_send
 
     # -- the Port the node sees ---------------------------------------------------------------
 
@@ -137,6 +184,37 @@ class NodeHost:
             channels = ", ".join(self._controllers)
             raise UsageError(f"{self._name}: send on {channel}", expected=channels)
         controller.send(frame)
+
+    @property
+    def _undisturbed_send(self) -> Send:
+        # On a single bus the controller itself sends: one call less per frame.
+        return self._default.send if self._second is None else self._send_on
+
+    def _send_filtered(self, frame: Frame, channel: str | None = None) -> None:
+        """Request transmission while messages of this node are disturbed."""
+        self._pass_on(0, frame, channel)
+
+    def _pass_on(self, place: int, frame: Frame, channel: str | None) -> None:
+        """Let a frame go on through the filters from this place on."""
+        for each in self._filters[place:]:
+            message = each.path.message
+            if (
+                frame.arbitration_id == message.arbitration_id
+                and frame.is_extended_id == message.is_extended_id
+            ):
+                each.take(frame, channel)
+                return
+        self._undisturbed_send(frame, channel)
+
+    def _pass_behind(self, passed: MessageFilter, frame: Frame, channel: str | None) -> None:
+        self._pass_on(self._filters.index(passed) + 1, frame, channel)
+
+    def disturb_message(self, added: MessageFilter) -> None:
+        """Let a fault take the frames of a message that this node sends."""
+        self._filters = [each for each in self._filters if not each.is_spent]
+        self._filters.append(added)
+        added.path.emit = partial(self._pass_behind, added)
+        self.send = self._send_filtered
 
     def accept(self, arbitration_ids: Iterable[int] | None) -> None:
         """Set the acceptance filter of every controller; see `Port.accept`.
@@ -185,8 +263,10 @@ class NodeHost:
         self._fixed_schedule = bool(getattr(self.node, "fixed_schedule", False))
         self._receive_on = None
         self._brought.clear()
+        for each in self._filters:
+            each.node_started()
         try:
-            self.node.start(self, self._scheduler.now_ns)
+            self.node.start(self, self.scheduler.now_ns)
             self._on_timer = self.node.on_timer
             self._next_deadline_ns = self.node.next_deadline_ns
             if self._fixed_schedule:
@@ -194,12 +274,14 @@ class NodeHost:
             if self._second is not None:
                 self._receive_on = getattr(self.node, "receive_on", None)
             self._hands_on = self._second is not None and self._receive_on is None
+            for controller in self._controllers.values():
+                controller.bus.forget_routes()  # they may end at receptions of before
             self._arm()
         except (
             Exception,
             SystemExit,
         ) as error:  # whatever a module raises is a finding, not our crash
-            self._crashed("start", error)
+            self.crashed("start", error)
 
     def halt(self) -> None:
         """Power off: nothing is sent, nothing is called, outputs are 0."""
@@ -215,13 +297,18 @@ class NodeHost:
         """Put another module in this place and power it on."""
         self.halt()
         self.node = node
-        self._memory = {}
+        self._memory = dict(self._provisioned)
         self.accept(None)
         for controller in self._controllers.values():
             # What another module's transmit buffers are like, nobody knows: none is assumed.
             pause_ns = controller.options.recovery_delay_ns
             controller.configure(ControllerOptions(recovery_delay_ns=pause_ns))
         self.start()
+
+    def ask_again(self) -> None:
+        """The script has told the node something: its next deadline may be another one."""
+        if self.running and self.node.next_deadline_ns() != self._armed_ns:
+            self._arm()
 
     def configure_controllers(self, options: ControllerOptions) -> None:
         """What kind of controllers the node has."""
@@ -237,15 +324,28 @@ class NodeHost:
             )
         return controller
 
+    def receiver(self, lane: int) -> Callable[[Frame], None]:
+        """Who takes the frames of one of the node's buses."""
+        return self._receive_second if lane else self._receive
+
+    def direct_receiver(self, frame: Frame, lane: int) -> Callable[[Frame], object]:
+        """Who takes the frames of a message: its reception, where the node has such a thing."""
+        node = self.node
+        # Of its class, not through a wrapper's delegation: that one wants to see the frames.
+        if not hasattr(type(node), "direct_reception") or not self._fixed_schedule:
+            return self.receiver(lane)
+        receive: TakePayload | None = node.direct_reception(frame)  # type: ignore[attr-defined]
+        return self.receiver(lane) if receive is None else _Inlet(self, receive, lane).take
+
     def _receive(self, frame: Frame) -> None:
         if self._hands_on and self._is_copy(frame, 0):
             return
         try:
-            self.node.receive(frame, self._scheduler.now_ns)
+            self.node.receive(frame, self.scheduler.now_ns)
             if not self._fixed_schedule and self.node.next_deadline_ns() != self._armed_ns:
                 self._arm()
         except (Exception, SystemExit, GeneratorExit) as error:
-            self._crashed(f"receive of {frame!r}", error)
+            self.crashed(f"receive of {frame!r}", error)
 
     def _receive_second(self, frame: Frame) -> None:
         receive_on = self._receive_on
@@ -253,13 +353,13 @@ class NodeHost:
             return
         try:
             if receive_on is None:
-                self.node.receive(frame, self._scheduler.now_ns)
+                self.node.receive(frame, self.scheduler.now_ns)
             else:
-                receive_on(self._second_name, frame, self._scheduler.now_ns)
+                receive_on(self._second_name, frame, self.scheduler.now_ns)
             if not self._fixed_schedule and self.node.next_deadline_ns() != self._armed_ns:
                 self._arm()
         except (Exception, SystemExit, GeneratorExit) as error:
-            self._crashed(f"receive of {frame!r}", error)
+            self.crashed(f"receive of {frame!r}", error)
 
     def _is_copy(self, frame: Frame, lane: int) -> bool:
         """Whether the other bus has brought this very frame; once, so that a repetition is seen."""
@@ -279,11 +379,11 @@ class NodeHost:
         if not self.running or bus_state is None or not isinstance(event, StateChange):
             return
         try:
-            bus_state(event.channel, event.after, self._scheduler.now_ns)
+            bus_state(event.channel, event.after, self.scheduler.now_ns)
             if not self._fixed_schedule and self.node.next_deadline_ns() != self._armed_ns:
                 self._arm()
         except (Exception, SystemExit, GeneratorExit) as error:
-            self._crashed("bus_state", error)
+            self.crashed("bus_state", error)
 
     def tick(self, now_ns: int) -> int | None:
         """The clock's call at a deadline the node asked for; returns the next one."""
@@ -304,7 +404,7 @@ class NodeHost:
                     got=format_ns(deadline_ns),
                 )
         except (Exception, SystemExit, GeneratorExit) as error:
-            self._crashed("on_timer", error)
+            self.crashed("on_timer", error)
             return None
         self._armed_ns = deadline_ns = deadline_ns if self.running else None
         return deadline_ns
@@ -316,11 +416,11 @@ class NodeHost:
             self._armed_ns = None
             return
         _require_whole(deadline_ns)
-        deadline_ns = max(deadline_ns, self._scheduler.now_ns)
+        deadline_ns = max(deadline_ns, self.scheduler.now_ns)
         self._armed_ns = deadline_ns
         self._clock.call_at(deadline_ns, self)
 
-    def _crashed(self, where: str, error: BaseException) -> None:
+    def crashed(self, where: str, error: BaseException) -> None:
         self.halt()
         kind = type(error).__name__
         try:

@@ -8,17 +8,19 @@ events of the run.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from simcore.bus import Bus
 from simcore.errors import UsageError
-from simcore.faults import EcuSilent
+from simcore.faults import EcuSilent, MessageFault
+from simcore.faults.message_path import MessageFilter, MessagePath
 from simcore.kernel import Scheduler
+from simcore.network.database import NO_SENDER
 from simcore.rig.arguments import require_time
 from simcore.rig.result import FaultRecord
 
 if TYPE_CHECKING:
-    from simcore.rig.rig import Rig
+    from simcore.rig.bench import Bench
 
 
 class Removable(Protocol):
@@ -40,17 +42,27 @@ class InstallableFault(Protocol):
         """Begin, now."""
 
 
+AnyFault: TypeAlias = EcuSilent | MessageFault | InstallableFault
+
+
 class InjectedFault:
     """A fault on a rig; `clear` ends it."""
 
-    __slots__ = ("_handle", "_rig", "fault", "start_ns", "stop_ns")
+    __slots__ = ("_handle", "_rig", "fault", "sender", "start_ns", "stop_ns")
 
     def __init__(
-        self, rig: Rig, fault: EcuSilent | InstallableFault, handle: Removable | None
+        self,
+        rig: Bench,
+        fault: AnyFault,
+        handle: Removable | None,
+        *,
+        sender: str | None = None,
     ) -> None:
         self._rig = rig
         self._handle = handle
         self.fault = fault
+        self.sender = sender
+        """Of a disturbed message."""
         self.start_ns = rig.now_ns
         self.stop_ns: int | None = None
         """When it ended, `None` while it lasts."""
@@ -67,6 +79,12 @@ class InjectedFault:
             self._handle.remove()
         self._rig.log.add(self.source, "note", f"fault ended: {self.fault.sentence}")
 
+    def over(self) -> None:
+        """It came to its end by itself."""
+        if self.stop_ns is None:
+            self.ended()
+            self._rig.log.add(self.source, "note", f"fault ended: {self.fault.sentence}")
+
     def ended(self) -> None:
         """The fault is over, however it came to that."""
         if self.stop_ns is None:
@@ -75,7 +93,7 @@ class InjectedFault:
     @property
     def node(self) -> str | None:
         """The node it concerns, where it is one."""
-        return getattr(self.fault, "node", None)
+        return self.sender or getattr(self.fault, "node", None)
 
     @property
     def bus(self) -> str | None:
@@ -100,13 +118,49 @@ class InjectedFault:
         )
 
 
-def inject(rig: Rig, fault: EcuSilent | InstallableFault, *, duration: int | None) -> InjectedFault:
+class _DisturbedMessage:
+    """Handle of a message's fault."""
+
+    __slots__ = ("_filter",)
+
+    def __init__(self, filter_: MessageFilter) -> None:
+        self._filter = filter_
+
+    @property
+    def effect(self) -> str:
+        return self._filter.effect
+
+    def remove(self) -> None:
+        self._filter.end()
+
+
+def _disturb_message(rig: Bench, fault: MessageFault) -> InjectedFault:
+    message = rig.database.message(fault.message)
+    senders = [name for name in message.senders or (NO_SENDER,) if name in rig.nodes]
+    wanted = fault.node if fault.node is not None else senders[0] if len(senders) == 1 else None
+    if wanted is None or (fault.node is not None and fault.node not in rig.nodes):
+        raise UsageError(
+            f"{type(fault).__name__}, message {message.label}: node",
+            expected=f"one of {', '.join(senders) or 'the nodes'}",
+            got=repr(fault.node),
+        )
+    path = MessagePath(message, wanted, rig.scheduler, rig.random.stream(f"fault.{message.name}"))
+    filter_ = fault.begin(path)
+    injected = InjectedFault(rig, fault, _DisturbedMessage(filter_), sender=wanted)
+    path.on_end = injected.over
+    rig.disturb_message(wanted, filter_)
+    return injected
+
+
+def inject(rig: Bench, fault: AnyFault, *, duration: int | None) -> InjectedFault:
     """Begin a fault; see `Rig.inject`."""
     if duration is not None:
         require_time("inject, duration", duration)
     if isinstance(fault, EcuSilent):
         injected = InjectedFault(rig, fault, None)
         rig.silence(fault.node)
+    elif isinstance(fault, MessageFault):
+        injected = _disturb_message(rig, fault)
     elif isinstance(fault, InstallableFault) and not isinstance(fault, type):
         buses = {bus.name: bus for bus in rig.buses}
         injected = InjectedFault(rig, fault, fault.install(buses, rig.scheduler))
@@ -119,6 +173,13 @@ def inject(rig: Rig, fault: EcuSilent | InstallableFault, *, duration: int | Non
     return injected
 
 
-def disturbed_buses(rig: Rig) -> frozenset[str]:
+def disturbed_buses(rig: Bench) -> frozenset[str]:
     """Buses on which a fault of the wire has been injected in this run."""
     return frozenset(fault.bus for fault in rig.faults if fault.bus is not None)
+
+
+def disturbed_messages(rig: Bench) -> frozenset[str]:
+    """Messages of which a fault has been injected in this run."""
+    return frozenset(
+        fault.fault.message for fault in rig.faults if isinstance(fault.fault, MessageFault)
+    )

@@ -6,20 +6,20 @@ and every frame. Each returns checks; a run in which nothing can be said yields 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from simcore.network import Message
-from simcore.protection import USABLE, Profile05Receiver
-from simcore.rig.injection import disturbed_buses
+from simcore.protection import USABLE, e2e_receiver
+from simcore.rig.injection import disturbed_buses, disturbed_messages
 from simcore.rig.recorder import CORNERS, MessageFold
 from simcore.rig.result import BusStatistics, Check
 from simcore.units import NS_PER_MS, format_ns
 
 if TYPE_CHECKING:
-    from simcore.rig.rig import Rig
+    from simcore.rig.bench import Bench
 
 FREE_FORCE_N = 500.0
 """Clamp force permitted without any request, BRK-003."""
@@ -38,13 +38,14 @@ _ASSISTANCE = (
 )
 
 
-def judge(rig: Rig, buses: tuple[BusStatistics, ...]) -> list[Check]:
-    """All invariants over the run so far."""
-    return [*_unrequested_force(rig), *_cycle_times(rig), *_bus_load(rig, buses)]
+def judge(rig: Bench, buses: tuple[BusStatistics, ...]) -> list[Check]:
+    """All invariants of the reference chassis over the run so far."""
+    cyclic = [message for message in rig.database.messages if message.cycle_time_ns is not None]
+    return [*_unrequested_force(rig), *cycle_checks(rig, cyclic), *_bus_load(rig, buses)]
 
 
 def _check(
-    rig: Rig, requirement: str, passed: bool, *, text: str, measured: str, limit: str, source: str
+    rig: Bench, requirement: str, passed: bool, *, text: str, measured: str, limit: str, source: str
 ) -> Check:
     return Check(
         requirement=requirement,
@@ -57,7 +58,7 @@ def _check(
     )
 
 
-def _unrequested_force(rig: Rig) -> Iterator[Check]:
+def _unrequested_force(rig: Bench) -> Iterator[Check]:
     """BRK-003: without any request no wheel sees more than 500 N, in any state.
 
     A request is the driver's pedal beyond its dead travel, a braking or hold request of the driver
@@ -95,7 +96,7 @@ def _unrequested_force(rig: Rig) -> Iterator[Check]:
     )
 
 
-def _assistance_rows(rig: Rig) -> Iterator[tuple[int, int]]:
+def _assistance_rows(rig: Bench) -> Iterator[tuple[int, int]]:
     """Stretches of rows in which the driver assistance asks for braking or holding.
 
     Only frames of the message's own sender count, and only such as a receiver would use; a request
@@ -108,7 +109,7 @@ def _assistance_rows(rig: Rig) -> Iterator[tuple[int, int]]:
     reader = message.codec.reader(*_ASSISTANCE)
     checker = None
     if message.e2e is not None:
-        checker = Profile05Receiver(message.e2e.data_id, message.length)
+        checker = e2e_receiver(message.e2e, message.length)
     lifetime_rows = 3 * (message.cycle_time_ns or NS_PER_MS) // NS_PER_MS
     begin: int | None = None
     for record in rig.recorder.frames:
@@ -135,20 +136,20 @@ def _asks(value: tuple[float, ...]) -> bool:
     )
 
 
-def _cycle_times(rig: Rig) -> Iterator[Check]:
-    """COM-001: every cyclic message within 10 % of its cycle time at SOF, and not missing.
+def cycle_checks(rig: Bench, messages: Iterable[Message]) -> Iterator[Check]:
+    """COM-001: each of these messages within 10 % of its cycle time at SOF, and not missing.
 
     On each bus by itself; a redundant message must be on both. A bus on which the run has injected
     a fault of the wire is not under the reference load, and is left out.
     """
     rig.recorder.fold()
-    disturbed = disturbed_buses(rig)
+    disturbed, broken = disturbed_buses(rig), disturbed_messages(rig)
     worst_ratio, worst = -1.0, ""
     missing: list[str] = []
     judged = 0
-    for message, channel in _expected(rig):
+    for message, channel in _expected(rig, messages):
         cycle_ns = message.cycle_time_ns
-        if cycle_ns is None or channel in disturbed:
+        if cycle_ns is None or channel in disturbed or message.name in broken:
             continue
         folds = [
             fold
@@ -179,24 +180,29 @@ def _cycle_times(rig: Rig) -> Iterator[Check]:
             worst_ratio <= CYCLE_TOLERANCE_RATIO and not missing,
             text=f"largest cycle deviation: {worst or 'nothing measured'}"
             + (f"; missing: {', '.join(missing)}" if missing else "")
-            + _not_judged(disturbed),
+            + _not_judged(disturbed)
+            + (
+                f"; not judged, because of a fault of their own: {', '.join(sorted(broken))}"
+                if broken
+                else ""
+            ),
             measured=f"{100.0 * max(worst_ratio, 0.0):.1f} %",
             limit=f"<= {100.0 * CYCLE_TOLERANCE_RATIO:.0f} %",
             source="invariant cycle times",
         )
 
 
-def _expected(rig: Rig) -> Iterator[tuple[Message, str]]:
+def _expected(rig: Bench, messages: Iterable[Message]) -> Iterator[tuple[Message, str]]:
     """Every message with each bus it belongs to: the first, and the second if redundant."""
     first, *second = (bus.name for bus in rig.buses)
-    for message in rig.database.messages:
+    for message in messages:
         yield message, first
         if message.is_redundant:
             for channel in second:
                 yield message, channel
 
 
-def _is_missing(rig: Rig, message: Message, folds: list[MessageFold]) -> bool:
+def _is_missing(rig: Bench, message: Message, folds: list[MessageFold]) -> bool:
     """Whether a message that should be on the bus has not been for two cycles.
 
     Messages of nodes that a fault has silenced are expected to be missing.
@@ -213,7 +219,7 @@ def _not_judged(disturbed: frozenset[str]) -> str:
     return f"; not judged, because of a fault of the wire: {names}" if names else ""
 
 
-def _bus_load(rig: Rig, buses: tuple[BusStatistics, ...]) -> Iterator[Check]:
+def _bus_load(rig: Bench, buses: tuple[BusStatistics, ...]) -> Iterator[Check]:
     """COM-LOAD: no bus busier than 50 % in any window, unless it was disturbed on purpose."""
     disturbed = disturbed_buses(rig)
     for bus in buses:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from simcore.network import SignalReader
 from simcore.rig.injection import disturbed_buses
-from simcore.rig.invariants import judge
 from simcore.rig.measure import WHEEL_RADIUS_M
 from simcore.rig.recorder import CORNERS
 from simcore.rig.result import BusStatistics, Check, MessageStatistics, Trace
@@ -17,7 +16,7 @@ from simcore.units import NS_PER_MS, NS_PER_S
 
 if TYPE_CHECKING:
     from simcore.bus import Bus
-    from simcore.rig.rig import Rig
+    from simcore.rig.bench import Bench
 
 LOAD_WINDOW_NS = 100 * NS_PER_MS
 _SLIP_ABOVE_MPS = 0.5
@@ -25,7 +24,7 @@ _NOT_SHOWN = ("x_m", "hold_allowed_ratio")
 """Recorded for checks; in a plot they say nothing that another column does not."""
 
 
-def message_statistics(rig: Rig) -> tuple[MessageStatistics, ...]:
+def message_statistics(rig: Bench) -> tuple[MessageStatistics, ...]:
     """Figures per message, sorted by channel, identifier and sender."""
     rig.recorder.fold()
     known = {(m.arbitration_id, m.is_extended_id): m for m in rig.database.messages}
@@ -60,12 +59,12 @@ def _mean(total: int, count: int) -> float | None:
     return total / count if count else None
 
 
-def bus_statistics(rig: Rig) -> tuple[BusStatistics, ...]:
+def bus_statistics(rig: Bench) -> tuple[BusStatistics, ...]:
     """Figures per bus."""
     return tuple(_one_bus(rig, bus) for bus in rig.buses)
 
 
-def _one_bus(rig: Rig, bus: Bus) -> BusStatistics:
+def _one_bus(rig: Bench, bus: Bus) -> BusStatistics:
     frames = [record for record in rig.recorder.frames if record.channel == bus.name]
     begins = np.array([record.sof_ns for record in frames], dtype=np.int64)
     ends = np.array([record.eof_ns for record in frames], dtype=np.int64) + bus.timing.to_ns(3)
@@ -124,7 +123,7 @@ def _busy_before(
     return np.asarray(whole + part, dtype=np.int64)
 
 
-def trace_of(rig: Rig) -> Trace | None:
+def trace_of(rig: Bench) -> Trace | None:
     """The recorded columns with slip and force commands added; `None` for an empty run."""
     recorder = rig.recorder
     if recorder.row_count == 0:
@@ -146,7 +145,7 @@ def trace_of(rig: Rig) -> Trace | None:
     return Trace(time_s=np.asarray(time_s, dtype=np.float64), columns=columns)
 
 
-def _commands(rig: Rig, row_count: int) -> dict[str, NDArray[np.float64]]:
+def _commands(rig: Bench, row_count: int) -> dict[str, NDArray[np.float64]]:
     """Commanded clamp forces as they were on the bus, each held until the next command.
 
     A command of the secondary controller counts where its requests are valid.
@@ -175,18 +174,18 @@ def _commands(rig: Rig, row_count: int) -> dict[str, NDArray[np.float64]]:
     return {f"force_command_n.{corner}": commands[:, i] for i, corner in enumerate(CORNERS)}
 
 
-def _command_reader(rig: Rig, lane: str) -> tuple[SignalReader, int]:
+def _command_reader(rig: Bench, lane: str) -> tuple[SignalReader, int]:
     """Reads four forces and their validity out of a command; and its length."""
     message = rig.database.message(f"{lane}_EmbCmd")
     names = (*(f"{lane}_{corner}_FReq" for corner in CORNERS), f"{lane}_FL_ReqVld")
     return message.codec.reader(*names), message.length
 
 
-def all_checks(rig: Rig, buses: tuple[BusStatistics, ...]) -> tuple[Check, ...]:
+def all_checks(rig: Bench, buses: tuple[BusStatistics, ...]) -> tuple[Check, ...]:
     """The scenario's checks followed by the invariants'."""
-    return (*rig.checks, *judge(rig, buses))
+    return (*rig.checks, *rig.invariants(buses))
 
 
-def report_collisions(rig: Rig) -> None:
+def report_collisions(rig: Bench) -> None:
     """Turn identifiers that several nodes sent at once into findings."""
     rig.wire_watch.find_collisions(disturbed_buses(rig))

@@ -87,11 +87,17 @@ class PlantLoop:
         plant = self._plant
         vehicle = plant.vehicle
         driver = self._driver
-        fl, fr, rl, rr = calipers = plant.calipers
+        fl, fr, rl, rr = plant.calipers
+        fl_pins, fr_pins, rl_pins, rr_pins = self._emb_outputs
         currents = plant.motor_current_a
-        for i, outputs in enumerate(self._emb_outputs):
-            currents[i] = outputs["motor_current_a"]
-            calipers[i].park_locked = outputs["park_lock_state"] > 0.0
+        currents[0] = fl_pins["motor_current_a"]
+        currents[1] = fr_pins["motor_current_a"]
+        currents[2] = rl_pins["motor_current_a"]
+        currents[3] = rr_pins["motor_current_a"]
+        fl.park_locked = fl_pins["park_lock_state"] > 0.0
+        fr.park_locked = fr_pins["park_lock_state"] > 0.0
+        rl.park_locked = rl_pins["park_lock_state"] > 0.0
+        rr.park_locked = rr_pins["park_lock_state"] > 0.0
         plant.steer_rad = driver.step(
             now_ns,
             _PLANT_STEP_S,

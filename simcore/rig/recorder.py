@@ -16,18 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simcore.bus import (
-    BLOCK_FRAMES,
     ErrorFrame,
     FrameColumns,
     FrameLog,
     Source,
     StateChange,
 )
+from simcore.bus.log import joined
 from simcore.errors import UsageError
 from simcore.kernel import chained
 
 CORNERS = ("FL", "FR", "RL", "RR")
-FOLD_AT = BLOCK_FRAMES
+LINK_FRAMES = 2048
+"""Frames worked into statistics and digest at once; with another number digests are others."""
 PACK_AT = 1024
 """Values collected before they are packed."""
 _FIRST = np.array([0])
@@ -100,6 +101,7 @@ class Recorder:
         "_columns",
         "_folded",
         "_groups",
+        "_linked",
         "_pending",
         "_rows",
         "_width",
@@ -121,7 +123,10 @@ class Recorder:
         self._pending: list[Any] = []
         """Rows not yet in `_rows`: packing many at once is much cheaper than one by one."""
         self._chain = bytes(32)
+        self._linked = 0
+        """Frames in whole links of the digest."""
         self._folded = 0
+        """Frames in the statistics."""
         self._groups: list[int] = []
 
     @property
@@ -132,7 +137,7 @@ class Recorder:
     @property
     def row_count(self) -> int:
         """Rows so far: one per plant step."""
-        return (len(self._rows) + len(self._pending)) // self._width
+        return (len(self._rows) + len(self._pending)) // max(1, self._width)
 
     def append(self, value: Sequence[float]) -> None:
         """Take one row, in the order of `columns`."""
@@ -140,8 +145,9 @@ class Recorder:
         pending.extend(value)
         if len(pending) > PACK_AT:
             self._pack()
-            if len(self.frames) - self._folded >= FOLD_AT:
-                self.fold()
+            self.frames.seal()
+            if self.frames.sealed_count - self._linked >= LINK_FRAMES:
+                self._link()
 
     def _pack(self) -> NDArray[np.float64]:
         """Move the collected rows into the flat array; the table so far, shape (rows, columns)."""
@@ -164,11 +170,11 @@ class Recorder:
         return self._pack().copy()
 
     def hexdigest(self) -> str:
-        """Digest over all frames so far: sealed blocks, the rest, and what the sources are."""
+        """Digest over all frames so far: whole links, the rest, and what the sources are."""
         self.fold()
         chain = self._chain
-        for columns in self.frames.columns(self.frames.sealed_count):
-            chain = chained(chain, columns.tobytes())
+        if self._linked < len(self.frames):
+            chain = chained(chain, joined(self.frames.columns(self._linked)).tobytes())
         return chained(chain, b"".join(map(_described, self.frames.sources))).hex()
 
     def restart(self, sender: str) -> None:
@@ -180,12 +186,26 @@ class Recorder:
 
     def fold(self) -> None:
         """Bring statistics and digest up to the last frame."""
+        self._link()
         frames = self.frames
-        for block in frames.seal():
-            self._chain = chained(self._chain, block.tobytes())
-        for columns in frames.columns(self._folded):
-            self._count(columns)
-        self._folded = len(frames)
+        if self._folded < len(frames):
+            self._count(joined(frames.columns(self._folded)))
+            self._folded = len(frames)
+
+    def _link(self) -> None:
+        """Work in the frames that make whole links of the digest; the rest is left for later."""
+        frames = self.frames
+        frames.seal()
+        while len(frames) - self._linked >= LINK_FRAMES:
+            end = self._linked + LINK_FRAMES
+            link = joined(frames.columns(self._linked, end))
+            self._chain = chained(self._chain, link.tobytes())
+            if self._folded <= self._linked:
+                self._count(link)
+            elif self._folded < end:
+                self._count(joined(frames.columns(self._folded, end)))
+            self._folded = max(self._folded, end)
+            self._linked = end
 
     def _count(self, columns: FrameColumns) -> None:
         """Work consecutive frames into the figures of their messages."""

@@ -6,6 +6,7 @@ The only place besides `ecu/` that knows the names of the shipped interface.
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import blake2b
 
 from simcore.ecu import Bps, Cdc, Cdc2, Emb, Imu, Node, RestbusNode
 from simcore.network import Database
@@ -73,6 +74,18 @@ BUILDERS: dict[str, Callable[[str, Database], Node]] = {
     "CDC2": Cdc2,
     **dict.fromkeys(EMB_NODES, Emb),
 }
+
+
+def test_key(slot: int) -> bytes:
+    """The test key in a SecOC key slot: anybody can compute it, it protects nothing real."""
+    return blake2b(f"simcore SecOC test key {slot}".encode(), digest_size=16).digest()
+
+
+def test_keys(node: str, database: Database) -> dict[int, bytes]:
+    """Test keys for the slots that the messages of a node name, sent and received."""
+    messages = (*database.sent_by(node), *database.received_by(node))
+    slots = {message.secoc.key_id for message in messages if message.secoc is not None}
+    return {slot: test_key(slot) for slot in sorted(slots)}
 
 
 def build_node(name: str, database: Database) -> Node:

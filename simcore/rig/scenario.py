@@ -1,6 +1,7 @@
 """Scenarios: test instructions as Python functions, and how they are found and run.
 
-A scenario file holds functions marked with `@scenario`; each gets a fresh `Rig`. Whatever a
+A scenario file holds functions marked with `@scenario`; each gets a fresh `Rig`, or a fresh
+`Restbus` of the network it names. Whatever a
 scenario raises ends it with a verdict and an error that names the line; it never ends the program.
 """
 
@@ -20,6 +21,8 @@ from typing import Any, overload
 from simcore.errors import InputError, SimcoreError, UsageError
 from simcore.kernel import Pacing
 from simcore.network import Database
+from simcore.resources import dbc_path
+from simcore.rig.bench import Bench
 from simcore.rig.outcome import (
     all_checks,
     bus_statistics,
@@ -27,12 +30,33 @@ from simcore.rig.outcome import (
     report_collisions,
     trace_of,
 )
+from simcore.rig.restbus import Restbus
 from simcore.rig.result import ScenarioResult
 from simcore.rig.rig import Rig
 from simcore.rig.wire_statistics import controller_statistics
 
 Case = Mapping[str, Any]
 _PACKAGE = str(Path(__file__).resolve().parents[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestbusPlan:
+    """Which network a scenario plays, and which of its nodes; see `Restbus`."""
+
+    database: str
+    """Path of the network file, relative to the scenario file."""
+    play: tuple[str, ...] | None = None
+    all_but: tuple[str, ...] | None = None
+
+    def built(self, file: str, *, seed: int, pacing: Pacing | None) -> Restbus:
+        """A fresh restbus for a scenario in `file`."""
+        return Restbus(
+            Path(file).parent / self.database,
+            play=self.play,
+            all_but=self.all_but,
+            seed=seed,
+            pacing=pacing,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +67,10 @@ class Scenario:
     function: Callable[..., None]
     requirements: tuple[str, ...] = ()
     case: Case = field(default_factory=dict)
+    database: str = ""
+    """Name of the shipped network file it runs on; empty for the reference interface."""
+    restbus: RestbusPlan | None = None
+    """The network it runs on in place of the reference chassis."""
     file: str = ""
     line: int = 0
 
@@ -52,7 +80,7 @@ class Scenario:
         lines = (inspect.getdoc(self.function) or "").splitlines()
         return lines[0] if lines else ""
 
-    def __call__(self, rig: Rig) -> None:
+    def __call__(self, rig: Bench) -> None:
         self.function(rig, **self.case)
 
 
@@ -68,7 +96,13 @@ def scenario(function: Callable[..., None], /) -> ScenarioSet: ...
 
 @overload
 def scenario(
-    *, requirements: Sequence[str] = (), cases: Sequence[Case] = ()
+    *,
+    requirements: Sequence[str] = (),
+    cases: Sequence[Case] = (),
+    database: str = "",
+    restbus: str = "",
+    play: Sequence[str] | None = None,
+    all_but: Sequence[str] | None = None,
 ) -> Callable[[Callable[..., None]], ScenarioSet]: ...
 
 
@@ -78,14 +112,23 @@ def scenario(
     *,
     requirements: Sequence[str] = (),
     cases: Sequence[Case] = (),
+    database: str = "",
+    restbus: str = "",
+    play: Sequence[str] | None = None,
+    all_but: Sequence[str] | None = None,
 ) -> ScenarioSet | Callable[[Callable[..., None]], ScenarioSet]:
     """Mark a function as a scenario that verifies `requirements`.
 
     With `cases`, a list of keyword arguments, it runs once per case: `name[mu=0.3]`. Every named
-    requirement must be checked by the run, or it fails.
+    requirement must be checked by the run, or it fails. `database` names another shipped network
+    file than the reference interface; one that is given to `run_scenario` goes before it.
+
+    `restbus` names a network file, relative to the scenario file: the function gets a `Restbus` of
+    it, with the nodes `play` or `all_but` played.
     """
     if isinstance(requirements, str):
         raise UsageError("@scenario", expected="a list of requirement ids", got=requirements)
+    plan = _plan_of(restbus, play, all_but, database)
 
     def mark(marked: Callable[..., None]) -> ScenarioSet:
         if not inspect.isfunction(marked):
@@ -105,6 +148,8 @@ def scenario(
                 function=marked,
                 requirements=tuple(requirements),
                 case=dict(case),
+                database=database,
+                restbus=plan,
                 file=code.co_filename,
                 line=code.co_firstlineno,
             )
@@ -112,6 +157,25 @@ def scenario(
         )
 
     return mark(function) if function is not None else mark
+
+
+def _plan_of(
+    restbus: str, play: Sequence[str] | None, all_but: Sequence[str] | None, database: str
+) -> RestbusPlan | None:
+    if restbus and database:
+        raise UsageError("@scenario", expected="either database or restbus", got="both")
+    if not restbus:
+        if play is not None or all_but is not None:
+            raise UsageError("@scenario, play and all_but", expected="restbus with them")
+        return None
+    for name, nodes in (("play", play), ("all_but", all_but)):
+        if isinstance(nodes, str):
+            raise UsageError(f"@scenario, {name}", expected="a list of nodes", got=repr(nodes))
+    return RestbusPlan(
+        database=restbus,
+        play=None if play is None else tuple(play),
+        all_but=None if all_but is None else tuple(all_but),
+    )
 
 
 def _require_fit(function: Callable[..., None], case: Case) -> None:
@@ -194,7 +258,7 @@ def run_scenario(
     pacing: Pacing | None = None,
     options: Mapping[str, str] | None = None,
     replay_command: str = "",
-    on_rig: Callable[[Rig], object] | None = None,
+    on_rig: Callable[[Bench], object] | None = None,
     on_end: Callable[[], object] | None = None,
 ) -> ScenarioResult:
     """Run one scenario on a fresh rig and collect everything it left.
@@ -202,7 +266,15 @@ def run_scenario(
     `on_rig` is called with the rig before the scenario starts, `on_end` after it ended. What the
     scenario raises ends up in the result; only `KeyboardInterrupt` and the like pass through.
     """
-    rig = Rig(seed=seed, database=database, pacing=pacing)
+    if database is None and item.database:
+        database = Database.load(dbc_path(item.database))
+        options = {**(options or {}), "dbc": f"{item.database} (of the scenario)"}
+    rig: Bench
+    if item.restbus is not None:
+        options = {**(options or {}), "dbc": f"{item.restbus.database} (of the scenario)"}
+        rig = item.restbus.built(item.file, seed=seed, pacing=pacing)
+    else:
+        rig = Rig(seed=seed, database=database, pacing=pacing)
     if on_rig is not None:
         on_rig(rig)
     error: BaseException | None = None
@@ -216,7 +288,7 @@ def run_scenario(
 
 
 def collect(
-    rig: Rig,
+    rig: Bench,
     item: Scenario,
     error: BaseException | None,
     *,

@@ -12,7 +12,7 @@ from simcore.bus import Controller, ErrorFrame, ErrorKind, ErrorState, StateChan
 from simcore.rig.result import ControllerStatistics
 
 if TYPE_CHECKING:
-    from simcore.rig.rig import Rig
+    from simcore.rig.bench import Bench
 
 Place = tuple[str, str]
 """Bus and node."""
@@ -37,7 +37,7 @@ class _Tally:
         self.receive_peak = max(self.receive_peak, receive_error_count)
 
 
-def controller_statistics(rig: Rig) -> tuple[ControllerStatistics, ...]:
+def controller_statistics(rig: Bench) -> tuple[ControllerStatistics, ...]:
     """A row per bus and node in the order they are wired, then nodes that have left their bus."""
     recorder = rig.recorder
     present = {(bus.name, each.name): each for bus in rig.buses for each in bus.controllers}

@@ -236,7 +236,7 @@ def test_what_the_domain_controller_says_is_no_excuse(rolling: Rig) -> None:
 
 
 def with_cycle(message_id: int, cycle_ms: int, wrong_ms: int) -> Database:
-    text = Database.reference()._text
+    text = Database.reference().text
     old = f'BA_ "GenMsgCycleTime" BO_ {message_id} {cycle_ms};'
     assert text.count(old) == 1
     new = f'BA_ "GenMsgCycleTime" BO_ {message_id} {wrong_ms};'

@@ -15,7 +15,7 @@ from simcore.faults import EcuSilent
 from simcore.kernel import StuckError
 from simcore.network import Database
 from simcore.rig import Rig
-from simcore.rig.rig import IDLE_CALL_LIMIT
+from simcore.rig.bench import IDLE_CALL_LIMIT
 from simcore.units import ms, s
 
 DATA = Path(__file__).resolve().parents[1] / "data"

@@ -11,6 +11,7 @@ import pytest
 
 from simcore.errors import InputError, UsageError
 from simcore.kernel import FreeRunning
+from simcore.network import Database
 from simcore.rig import Rig, Scenario, Verdict, load_scenarios, run_scenario, scenario
 from simcore.rig.scenario import ScenarioSet, describe, is_internal, unreadable_result
 from simcore.units import ms
@@ -393,3 +394,29 @@ def test_an_error_that_did_not_come_through_the_file_has_no_line(tmp_path: Path)
     item = made(tmp_path, "pass")
     text = describe(caught(lambda: int("x")), item)
     assert text.startswith(f"{item.file}: ValueError: invalid literal")
+
+
+# -- the network a scenario runs on --------------------------------------------------------------
+
+
+def test_a_scenario_may_name_another_shipped_network_and_a_given_one_goes_before_it() -> None:
+    lengths: list[int] = []
+
+    @scenario(database="chassis_fd_secoc.dbc")
+    def secured(rig: Rig) -> None:
+        lengths.append(rig.database.message("CDC_EmbCmd").length)
+
+    (item,) = secured
+    result = run_scenario(item, options={"dbc": "chassis_fd.dbc (shipped)"})
+    assert result.options["dbc"] == "chassis_fd_secoc.dbc (of the scenario)"
+    given = run_scenario(item, database=Database.reference(), options={"dbc": "given"})
+    assert given.options["dbc"] == "given"
+    assert lengths == [32, 24]
+
+
+def test_a_network_that_is_not_shipped_is_named() -> None:
+    @scenario(database="no_such.dbc")
+    def lost(rig: Rig) -> None: ...
+
+    with pytest.raises(InputError, match=r"packaged file dbc/no_such\.dbc: expected it in "):
+        run_scenario(lost[0])

@@ -17,7 +17,9 @@ from simcore.ecu.cdc.actuators import Actuators
 from simcore.ecu.cdc.hold import StandstillHold
 from simcore.ecu.cdc.slip_control import SlipController
 from simcore.ecu.cdc2 import Cdc2Parameters
+from simcore.faults.attacks import SpoofedMessage
 from simcore.network import Database
+from simcore.protection.secoc_status import SecOcOverride
 from simcore.resources import scenario_path
 from simcore.rig import Rig, Scenario, ScenarioResult, Verdict, load_scenarios, run_scenario
 from simcore.units import s
@@ -438,12 +440,59 @@ def test_without_the_force_estimate_braking_on_bus_b_alone_is_weak(
     assert failed(result) == {"BRK-001"}
 
 
+# -- attacks -------------------------------------------------------------------------------------
+
+ATTACKS = {
+    "replay_attack[attack=braking while cruising]": {"SEC-001", "COM-002", "BRK-003"},
+    "replay_attack[attack=cruising while braking]": {"SEC-001", "COM-002"},
+    "spoofed_command[attack=brake while cruising]": {"SEC-001", "COM-002", "BRK-003"},
+    "spoofed_command[attack=release while braking]": {"SEC-001", "COM-002"},
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_actuators_that_pass_what_does_not_verify_fail_sec_001(name: str) -> None:
+    def sabotage(rig: Rig) -> None:
+        for emb in EMBS:
+            for receiver in rig.node(emb).reception("CDC_EmbCmd").guard.receivers:  # type: ignore
+                receiver.override(SecOcOverride.PASS_UNTIL_NOTICE)
+
+    result = run_scenario(shipped(name), on_rig=sabotage)
+    assert failed(result) == ATTACKS[name]
+    (text,) = failed_texts(result, "SEC-001")
+    assert text.endswith("commands rejected and counted")
+
+
+@pytest.mark.parametrize("name", list(ATTACKS)[1:3])
+def test_one_actuator_that_does_not_verify_is_enough_to_fail(name: str) -> None:
+    def sabotage(rig: Rig) -> None:
+        for receiver in rig.node("EMB_RL").reception("CDC_EmbCmd").guard.receivers:  # type: ignore
+            receiver.override(SecOcOverride.PASS_UNTIL_NOTICE)
+
+    assert failed(run_scenario(shipped(name), on_rig=sabotage)) == ATTACKS[name]
+
+
+@pytest.mark.parametrize("name", list(ATTACKS)[2:])
+def test_on_a_vehicle_without_secoc_the_forged_command_fails_everything(name: str) -> None:
+    result = run_scenario(shipped(name), database=Database.reference())
+    assert failed(result) == ATTACKS[name]
+
+
+def test_an_attack_that_does_no_harm_anywhere_proves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control vehicle fails the scenario when the attacker is lame."""
+    monkeypatch.setattr(SpoofedMessage, "forged", lambda self, genuine: genuine)
+    result = run_scenario(shipped("spoofed_command[attack=brake while cruising]"))
+    assert failed_texts(result, "SEC-001") == ["control: the same figure where E2E is alone"]
+
+
 # -- network -------------------------------------------------------------------------------------
 
 
 def altered(old: str, new: str) -> Database:
     """The reference interface with one line of the DBC changed."""
-    text = Database.reference()._text
+    text = Database.reference().text
     assert text.count(old) == 1
     return Database.from_text(text.replace(old, new), name="altered.dbc")
 

@@ -32,6 +32,8 @@ def test_the_shipped_scenarios_are_these() -> None:
         "low_friction_stop[mu=0.3]",
         "low_friction_stop[mu=0.8]",
         "panic_stop",
+        "replay_attack[attack=braking while cruising]",
+        "replay_attack[attack=cruising while braking]",
         "silent_actuator[corner=FL]",
         "silent_actuator[corner=FR]",
         "silent_actuator[corner=RL]",
@@ -40,6 +42,8 @@ def test_the_shipped_scenarios_are_these() -> None:
         "silent_in_full_stop[corner=FR]",
         "silent_in_full_stop[corner=RL]",
         "silent_in_full_stop[corner=RR]",
+        "spoofed_command[attack=brake while cruising]",
+        "spoofed_command[attack=release while braking]",
         "stop_and_hold",
     ]
 
@@ -54,8 +58,10 @@ def test_each_has_a_title_and_names_what_it_verifies() -> None:
         "cruise": {"BRK-003", "COM-001", "SAF-001"},
         "low_friction_stop": {"BRK-006"},
         "panic_stop": {"BRK-001", "BRK-002", "BRK-004", "BRK-005"},
+        "replay_attack": {"SEC-001", "COM-002", "BRK-003"},
         "silent_actuator": {"SAF-001", "DEG-001"},
         "silent_in_full_stop": {"DEG-001"},
+        "spoofed_command": {"SEC-001", "COM-002", "BRK-003"},
         "stop_and_hold": {"BRK-008"},
     }
     for item in SHIPPED:
