@@ -1,7 +1,8 @@
 """Exact frame durations by table: the fast twin of `bits`.
 
 A frame's length needs only the number of its stuff bits. Dynamic stuffing is a machine with ten
-states (last level, length of its run), so one table look-up advances it by sixteen bits. For FD
+states (last level, length of its run), so one table look-up advances it by eight bits. A table for
+sixteen takes half the steps and is slower: it pushes everything else out of the cache. For FD
 frames the CRC need not be computed: its field has fixed stuff bits. Classic frames need the CRC-15,
 which is stuffed too. What depends on the header only is cached per header.
 
@@ -11,8 +12,6 @@ plus one data bit whatever the sample points. So BRS counts as D and the CRC del
 """
 
 from __future__ import annotations
-
-from struct import Struct
 
 from simcore.bus.bits import CRC15
 from simcore.bus.frame import Frame, FrameHeader
@@ -54,18 +53,10 @@ def _byte_table() -> bytes:
     return bytes(table)
 
 
-def _pair_table(octets: bytes) -> bytes:
-    """`table[state << 16 | two octets]`, composed of two steps of the byte table."""
-    add = [bytes((value + (extra << 4)) & 0xFF for value in range(256)) for extra in range(3)]
-    rows = [octets[state << 8 : (state + 1) << 8] for state in range(10)]
-    return b"".join(
-        rows[first & 15].translate(add[first >> 4]) for state in range(10) for first in rows[state]
-    )
-
-
 _OCTET = _byte_table()
-_PAIR = _pair_table(_OCTET)
-_UNPACK = tuple(Struct(f">{length // 2}H{'B' * (length % 2)}").unpack for length in range(65))
+_ROWS = tuple(_OCTET[(entry & 15) << 8 : ((entry & 15) + 1) << 8] for entry in range(256))
+"""The part of the table that goes on from an entry: by entry, so that nothing is masked."""
+_COUNTS = tuple(entry >> 4 for entry in range(256))
 _ENDS_RUN_OF_FIVE = tuple(state % 5 == 4 for state in range(10))
 
 
@@ -122,20 +113,11 @@ def bit_counts(frame: Frame, *, iso: bool = True) -> tuple[int, int]:
     header = frame.header
     entry, nominal, data_bits, crc = header.wire_prefix.get(iso) or _prefix(header, iso)
     data = frame.data
-    length = len(data)
     stuffed = 0
-    table = _PAIR
-    if length & 1:
-        *pairs, last = _UNPACK[length](data)
-        for pair in pairs:
-            entry = table[(entry & 15) << 16 | pair]
-            stuffed += entry >> 4
-        entry = _OCTET[(entry & 15) << 8 | last]
-        stuffed += entry >> 4
-    else:
-        for pair in _UNPACK[length](data):
-            entry = table[(entry & 15) << 16 | pair]
-            stuffed += entry >> 4
+    rows, counts = _ROWS, _COUNTS
+    for octet in data:
+        entry = rows[entry][octet]
+        stuffed += counts[entry]
     if header.is_fd:
         if header.bitrate_switch:
             return nominal, data_bits + stuffed
