@@ -97,7 +97,7 @@ def bridge(
     relax_collector()
     rig = _rig(seed, dbc_file)
     bus = bus_of(rig.buses, bus_name or "")
-    with _foreign(interface, channel, fd, settings) as foreign:
+    with open_foreign(interface, channel, fd, settings) as foreign:
         joined = Bridge(
             rig,
             foreign,
@@ -109,7 +109,7 @@ def bridge(
         )
         click.echo(f"{bus.name} is on {interface} {channel}, seed {seed}; Ctrl-C ends it", err=True)
         report = joined.run(duration_s)
-    _print(report)
+    print_bridge(report)
     failed = [each for each in report.findings if not (tolerate_late and "overload:" in each)]
     raise click.exceptions.Exit(int(Exit.CHECK_FAILED if failed else Exit.PASSED))
 
@@ -126,7 +126,8 @@ def _rig(seed: int, dbc_file: Path | None) -> Rig:
     return Rig(seed=seed, database=None if dbc_file is None else Database.load(dbc_file))
 
 
-def _foreign(interface: str, channel: str, fd: bool, settings: tuple[str, ...]) -> can.BusABC:
+def open_foreign(interface: str, channel: str, fd: bool, settings: tuple[str, ...]) -> can.BusABC:
+    """The python-can bus that the options describe. Raises `InputError` where it cannot be had."""
     import can
     from can.util import cast_from_string
 
@@ -146,7 +147,8 @@ def _foreign(interface: str, channel: str, fd: bool, settings: tuple[str, ...]) 
         ) from error
 
 
-def _print(report: BridgeReport) -> None:
+def print_bridge(report: BridgeReport) -> None:
+    """Figures and findings of a run in real time."""
     lateness = report.lateness
     click.echo(
         f"{report.duration_ns / 1e9:.3f} s, {report.sent_count} frames out, "

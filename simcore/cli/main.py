@@ -8,9 +8,11 @@ import click
 
 from simcore.cli.bridge import bridge
 from simcore.cli.dbc import dbc
+from simcore.cli.decode import decode
 from simcore.cli.exits import Exit
 from simcore.cli.list import list_scenarios
 from simcore.cli.replay import replay
+from simcore.cli.restbus import restbus
 from simcore.cli.rta import rta
 from simcore.cli.run import run
 from simcore.cli.serve import serve
@@ -27,8 +29,10 @@ def cli() -> None:
 cli.add_command(run)
 cli.add_command(list_scenarios)
 cli.add_command(dbc)
+cli.add_command(decode)
 cli.add_command(rta)
 cli.add_command(replay)
+cli.add_command(restbus)
 cli.add_command(bridge)
 cli.add_command(serve)
 

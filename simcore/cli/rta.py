@@ -147,6 +147,9 @@ def rta(
         event_gap_ns=event_gap_ns,
     )
     database = Database.load(file)
+    database.refuse_errors()
+    for problem in database.problems:
+        click.echo(str(problem), err=True)
     for name, _ in (*jitters, *deadlines):
         if name:
             database.message(name)

@@ -23,7 +23,7 @@ from simcore.version import __version__
 if TYPE_CHECKING:
     from simcore.bus import ErrorFrame
     from simcore.network import Database
-    from simcore.rig import Rig, Scenario, ScenarioResult
+    from simcore.rig import Bench, Scenario, ScenarioResult
 
 LOG_CHOICES = ("candump", "asc", "blf", "mf4")
 SHIPPED = "chassis_fd.dbc (shipped)"
@@ -240,12 +240,12 @@ def _run_one(session: Session, item: Scenario, watch: StuckWatch) -> None:
     from simcore.kernel import RealTime
     from simcore.rig import run_scenario
     from simcore.rig.bounds import with_bounds
-    from simcore.rig.scenario import collect
+    from simcore.rig.scenario import collect, unreadable_result
 
     replay = _replay_command(session, item)
-    rigs: list[Rig] = []
+    rigs: list[Bench] = []
 
-    def started(rig: Rig) -> None:
+    def started(rig: Bench) -> None:
         rigs.append(rig)
         watch.watch(rig)
 
@@ -268,6 +268,13 @@ def _run_one(session: Session, item: Scenario, watch: StuckWatch) -> None:
             f"the run was stopped at {format_ns(rigs[0].now_ns)}"
         ).with_traceback(interrupt.__traceback__)
         result = collect(rigs[0], item, error, options=session.options, replay_command=replay)
+    except InputError as error:  # the network that the scenario names
+        if rigs:
+            raise
+        session.results.append(
+            unreadable_result(Path(item.file), error, seed=session.seed, options=session.options)
+        )
+        return
     except Exception:
         raise
     except BaseException as raised:  # pytest.fail() and its like derive from nothing narrower

@@ -15,7 +15,7 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from simcore.rig import Rig
+    from simcore.rig import Bench
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _LOOKS = 4
@@ -31,7 +31,7 @@ class StuckWatch:
 
     def __init__(self, after_s: float) -> None:
         self._after_s = after_s
-        self._rig: Rig | None = None
+        self._rig: Bench | None = None
         self._seen: tuple[int, int] | None = None
         self._looks = 0
         self._active = False
@@ -54,7 +54,7 @@ class StuckWatch:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             signal.signal(signal.SIGALRM, self._before)
 
-    def watch(self, rig: Rig | None) -> None:
+    def watch(self, rig: Bench | None) -> None:
         """Watch this rig from now on; `None` to rest."""
         self._rig = rig
         self._seen = None
@@ -70,7 +70,7 @@ class StuckWatch:
             self._looks = 0
             raise self._stuck(rig, frame)
 
-    def _stuck(self, rig: Rig, frame: FrameType | None) -> Exception:
+    def _stuck(self, rig: Bench, frame: FrameType | None) -> Exception:
         from simcore.kernel import StuckError
         from simcore.units import format_ns
 
@@ -92,10 +92,10 @@ def _is_ours(file: str) -> bool:
     return inside and _PACKAGE / "_data" not in Path(file).parents
 
 
-def _virtual_now(rig: Rig, frame: FrameType | None) -> tuple[int, int] | None:
+def _virtual_now(rig: Bench, frame: FrameType | None) -> tuple[int, int] | None:
     """Which clock is running and where it stands; `None` while a rig is being forked."""
     from simcore.kernel import Scheduler
-    from simcore.rig import Rig as AnyRig
+    from simcore.rig import Bench as AnyRig
 
     while frame is not None:
         if frame.f_code is AnyRig.fork.__code__:

@@ -29,6 +29,8 @@ from simcore.network.interaction_rules import SendRules, application_signals, se
 from simcore.network.messages import Number
 from simcore.network.send_types import STANDARD, SendTypes
 
+EVERY = "*"
+"""Stands for every message that nothing in the database ever makes be sent."""
 _TIMEOUTS = -1
 """Place of the timeouts in the agenda: the first that goes before the messages."""
 
@@ -38,7 +40,8 @@ class RestbusNode(Ecu):
 
     `messages` names those it shall send, where several nodes are senders of the same one; `bus` is
     the network they belong to in a file of several. `offsets` gives start delays in ns in place of
-    the database's (`interaction_offsets.spread`). Signals of the messages in `monitored` are
+    the database's (`interaction_offsets.spread`), `cycles` cycle times, under `EVERY` for all that
+    would never be sent by themselves. Signals of the messages in `monitored` are
     monitored for their reception timeouts, see `restbus_timeouts`.
 
     `skipped` names the messages that cannot be played, with the reason. What `write`, `send` and
@@ -65,6 +68,7 @@ class RestbusNode(Ecu):
         messages: Iterable[str] | None = None,
         bus: str | None = None,
         offsets: Mapping[str, int] | None = None,
+        cycles: Mapping[str, int] | None = None,
         send_types: SendTypes = STANDARD,
         monitored: Iterable[Message] = (),
     ) -> None:
@@ -84,7 +88,7 @@ class RestbusNode(Ecu):
         """Sources whose values count as writes, with their period."""
         for message in self._sent(messages, bus):
             offset_ns = (offsets or {}).get(message.name)
-            self._take_on(message, send_types, offset_ns)
+            self._take_on(message, send_types, offset_ns, cycles or {})
         watch = TimeoutWatch(name, database, monitored)
         self.timeouts: TimeoutWatch | None = watch if watch.identifiers else None
         """Watches what the node receives, where there is anything to watch."""
@@ -109,7 +113,13 @@ class RestbusNode(Ecu):
             )
         return [message for message in sent if message.name in names]
 
-    def _take_on(self, message: Message, send_types: SendTypes, offset_ns: int | None) -> None:
+    def _take_on(
+        self,
+        message: Message,
+        send_types: SendTypes,
+        offset_ns: int | None,
+        cycles: Mapping[str, int],
+    ) -> None:
         """Play a message, or say why not."""
         if message.name in self.rules:
             self.skipped[message.label] = "another message has the same name"
@@ -125,6 +135,11 @@ class RestbusNode(Ecu):
                 raise
             self.skipped[message.name] = str(error)
             return
+        cycle_ns = cycles.get(message.name, cycles.get(EVERY, 0) if rules.is_silent else 0)
+        if cycle_ns:
+            gap_ns = min(rules.gap_ns, cycle_ns)
+            notes = tuple(note for note in rules.notes if "cycle time" not in note)
+            rules = replace(rules, cycle_ns=cycle_ns, gap_ns=gap_ns, notes=notes)
         if offset_ns is not None:
             rules = replace(rules, start_delay_ns=offset_ns)
         self.rules[message.name] = rules

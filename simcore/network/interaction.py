@@ -31,8 +31,6 @@ Not here: the bytes (`payload`), protection, and the bus.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from simcore.errors import UsageError
 from simcore.network.interaction_rules import SendRules
 from simcore.network.messages import Number
@@ -141,13 +139,6 @@ class SendMachine:
             )
         self._is_due = True
         self._arm(now_ns)
-
-    def retime(self, first_ns: int, cycle_ns: int, now_ns: int) -> None:
-        """Make the message cyclic on another grid: first at `first_ns`, then every `cycle_ns`."""
-        self.rules = replace(self.rules, cycle_ns=cycle_ns)
-        if self.is_started:
-            self._base_ns = max(first_ns, now_ns)
-            self._arm(now_ns)
 
     def on_timer(self, now_ns: int) -> int:
         """The number of frames to send now."""

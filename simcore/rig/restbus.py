@@ -9,10 +9,12 @@ on the bus too, as a test system's own controller is: a lone node would else get
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from simcore.bus import BitTiming, Bus, ControllerOptions
 from simcore.ecu import Node, RestbusNode
+from simcore.ecu.restbus import EVERY
 from simcore.ecu.restbus_values import Source
 from simcore.ecu.seam import Port
 from simcore.errors import UsageError
@@ -75,7 +77,8 @@ class Restbus(Bench):
     messages without a start delay begin spread over their cycle instead of all at once; by default
     they do where most cyclic messages have none. `bus` selects the network of a file that describes
     several. `timing` is needed where the file gives no bit rates other than 500 kbit/s and
-    2 Mbit/s.
+    2 Mbit/s, `cycles` where it gives no cycle times: in ns by message, under `*` for every message
+    that would never be sent by itself.
 
     A played node that receives signals of an absent one monitors their reception timeouts; see
     `simcore.ecu.restbus_timeouts`. Raises `InputError` for a database with errors, unless that was
@@ -95,6 +98,7 @@ class Restbus(Bench):
         bus: str | None = None,
         spread_offsets: bool | None = None,
         send_types: SendTypes = STANDARD,
+        cycles: Mapping[str, int] | None = None,
     ) -> None:
         if not isinstance(database, Database):
             database = Database.load(database)
@@ -114,11 +118,13 @@ class Restbus(Bench):
         wire.attach(ANALYSER)
         self.buses = (wire,)
         self.wire_watch = WireWatch(self.buses, self.recorder, self.log)
+        self._cycles = dict(cycles or {})
         self._sender: dict[str, str] = {}
         """Who plays each message."""
         self._twins: dict[str, str] = {}
         """Messages that another node's of the same name keeps from being played."""
         shares = self._shares()
+        self._require_cycles()
         nodes = self._nodes(shares, send_types, {})
         self.offsets = self._offsets(nodes, spread_offsets)
         """Start delays in ns by message, where they are spread; else empty."""
@@ -171,11 +177,20 @@ class Restbus(Bench):
                 messages=shares[name],
                 bus=self.network,
                 offsets=offsets,
+                cycles=self._cycles,
                 send_types=send_types,
                 monitored=monitored if name in self.database.nodes else (),
             )
             for name in self.played
         }
+
+    def _require_cycles(self) -> None:
+        for name, cycle_ns in self._cycles.items():
+            require_time(f"Restbus, cycle of {name}", cycle_ns)
+            if cycle_ns == 0:
+                raise UsageError(f"Restbus, cycle of {name}", expected="more than 0 ns", got=0)
+            if name != EVERY:
+                self.sender_of(name)
 
     def _offsets(self, nodes: Mapping[str, RestbusNode], wanted: bool | None) -> dict[str, int]:
         rules = [rule for node in nodes.values() for rule in node.rules.values()]
@@ -307,7 +322,24 @@ class Restbus(Bench):
 
     def invariants(self, buses: tuple[BusStatistics, ...]) -> list[Check]:
         """COM-001 over `cyclic_messages`."""
-        return list(cycle_checks(self, self.cyclic_messages))
+        # What has no sender in the file is sent by the node that stands in for it.
+        messages = [
+            replace(
+                message,
+                senders=message.senders or (NO_SENDER,),
+                cycle_time_ns=self.cycle_ns(message),
+            )
+            for message in self.cyclic_messages
+        ]
+        return list(cycle_checks(self, messages))
+
+    def cycle_ns(self, message: Message) -> int | None:
+        """The cycle time of a message: as it is played, else as the file says."""
+        node = self.restbus_nodes.get(self._sender.get(message.name, ""))
+        rules = None if node is None else node.rules.get(message.name)
+        if rules is None or rules.message is not message:
+            return message.cycle_time_ns
+        return rules.cycle_ns or message.cycle_time_ns
 
     @property
     def cyclic_messages(self) -> tuple[Message, ...]:

@@ -68,20 +68,17 @@ def restbus_result(
 
 
 def _messages(rig: Restbus) -> tuple[MessageStatistics, ...]:
-    """Figures per message, under the names they have in this network of the file."""
-    rows = message_statistics(rig)
-    if rig.network is None:
-        return rows
+    """Figures per message, with the names and cycles they have here."""
     known = {
         (message.arbitration_id, message.is_extended_id): message
         for message in rig.database.messages
-        if message.bus == rig.network
+        if rig.network is None or message.bus == rig.network
     }
     named = []
-    for row in rows:
+    for row in message_statistics(rig):
         message = known.get((row.arbitration_id, row.is_extended_id))
         if message is not None:
-            row = replace(row, name=message.name, cycle_nominal_ns=message.cycle_time_ns)
+            row = replace(row, name=message.name, cycle_nominal_ns=rig.cycle_ns(message))
         named.append(row)
     return tuple(named)
 

@@ -237,8 +237,10 @@ def test_a_wrong_option_is_usage(simcore: Simcore, arguments: list[str], text: s
         (None, "bad.dbc: network database: expected a readable DBC file, got No such file or dire"),
         ('VERSION ""\nBO_ nonsense\n', "bad.dbc:2: not a valid DBC: Invalid syntax at line 2, "),
         (
-            'VERSION ""\nBU_: A\nBO_ 1 Long: 12 A\n SG_ X : 0|8@1+ (1,0) [0|255] "" A\n',
-            "bad.dbc: message 0x001 Long: length: expected 0..8 bytes in a classic frame, got 12",
+            'VERSION ""\nBU_: A\nBO_ 2566844672 Long: 12 A\n SG_ X : 0|8@1+ (1,0) [0|9] "" A\n'
+            'BA_DEF_ BO_ "VFrameFormat" ENUM "StandardCAN","ExtendedCAN","none","J1939PG";\n'
+            'BA_DEF_DEF_ "VFrameFormat" "J1939PG";\n',
+            "bad.dbc: message 0x18fef100 Long: length: expected 0..8 bytes in a classic frame, got",
         ),
         (
             'VERSION ""\nBA_DEF_ "Baudrate" INT 0 0;\nBA_DEF_DEF_ "Baudrate" 0;\n'
@@ -253,7 +255,7 @@ def test_a_bad_file_is_exit_3_and_named(simcore: Simcore, content: str | None, t
         Path("bad.dbc").write_text(content)
     ended = simcore("rta", "bad.dbc")
     assert (ended.code, ended.out) == (3, "")
-    assert ended.err.startswith(f"simcore: {text}")
+    assert f"simcore: {text}" in ended.err
 
 
 def test_a_file_that_cannot_be_written_is_exit_3_after_the_table(simcore: Simcore) -> None:

@@ -145,7 +145,9 @@ def test_without_arguments_every_shipped_scenario_is_run(
         "cruise.py",
         "low_friction_stop.py",
         "panic_stop.py",
+        "replay_attack.py",
         "silent_actuator.py",
+        "spoofed_command.py",
         "stop_and_hold.py",
     ]
     stand_in = write("shipped/b.py", QUICK_B).parent.resolve()
@@ -374,7 +376,7 @@ def broken_reference() -> str:
         (None, r"bad\.dbc: network database: expected a readable DBC file, got No such file"),
         ("folder", r"bad\.dbc: network database: expected a readable DBC file, got Is a direct"),
         (b"\x7fELF\x00\x01", r"bad\.dbc: network database: expected text, got NUL bytes"),
-        (b"\x81\x8d", r"bad\.dbc: network database: expected text in UTF-8 or Windows-1252"),
+        (b"\x81\x8d", r"bad\.dbc:1: not a valid DBC: Invalid syntax at line 1, column 1"),
         (broken_reference().encode(), r"bad\.dbc:\d+: not a valid DBC: Invalid syntax at line \d+"),
         (
             CODEC.read_bytes(),
@@ -609,15 +611,15 @@ def test_a_defect_in_a_scenario_is_not_a_defect_of_simcore(simcore: Simcore, rai
 def test_a_defect_after_a_run_is_exit_70_and_the_runs_before_it_are_reported(
     simcore: Simcore, quick: Path, fails: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outcome = import_module("simcore.rig.outcome")
-    judge = outcome.judge
+    rig_module = import_module("simcore.rig.rig")
+    judge = rig_module.judge
 
     def breaks(rig: Any, buses: Any) -> Any:
         if rig.checks[0].requirement == "BRK-001":
             raise RuntimeError("planted")
         return judge(rig, buses)
 
-    monkeypatch.setattr(outcome, "judge", breaks)
+    monkeypatch.setattr(rig_module, "judge", breaks)
     ended = simcore("run", quick, fails, "--report", "out")
     assert ended.code == 70
     assert verdicts("out") == {"quick": "passed"}

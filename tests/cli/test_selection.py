@@ -29,8 +29,14 @@ SHIPPED = [
     "cruise",
     *("low_friction_stop[mu=0.3]", "low_friction_stop[mu=0.8]"),
     "panic_stop",
+    *(
+        f"replay_attack[attack={way}]"
+        for way in ("braking while cruising", "cruising while braking")
+    ),
     *(f"silent_actuator[corner={corner}]" for corner in ("FL", "FR", "RL", "RR")),
     *(f"silent_in_full_stop[corner={corner}]" for corner in ("FL", "FR", "RL", "RR")),
+    "spoofed_command[attack=brake while cruising]",
+    "spoofed_command[attack=release while braking]",
     "stop_and_hold",
 ]
 ONE = """
@@ -118,7 +124,8 @@ def test_an_unreadable_file_does_not_hide_the_others(write: Write, one: str) -> 
             "nothing",
             "scenario 'nothing': expected a file, a folder, or a shipped scenario "
             "(actuator_bus_off, babbling_node, bus_a_shorted, cdc_lost, cruise, "
-            "low_friction_stop, panic_stop, silent_actuator, stop_and_hold)",
+            "low_friction_stop, panic_stop, replay_attack, silent_actuator, "
+            "spoofed_command, stop_and_hold)",
         ),
         ("", "scenario '': expected a file, a folder, or a shipped scenario ("),
         (

@@ -433,6 +433,69 @@ def test_an_unknown_signal_is_refused() -> None:
         run().node.drive("Cyc", "a", math.floor)
 
 
+# -- reception timeouts --------------------------------------------------------------------------
+
+
+class Ears(Port):
+    """A port that also keeps what is accepted and what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accepted: list[int] = []
+        self.events: list[tuple[str, str]] = []
+
+    def accept(self, arbitration_ids: Iterable[int] | None) -> None:
+        self.accepted = list(arbitration_ids or ())
+
+    def log(self, kind: str, text: str) -> None:
+        self.events.append((kind, text))
+
+
+TIMED = (
+    TEXT.replace("BU_: E R", "BU_: E R OTHER")
+    .replace("BO_ 259 Never: 8 E", "BO_ 2147484000 Far: 8 OTHER")
+    .replace(' SG_ G : 0|8@1+ (1,0) [0|255] "" R', ' SG_ G : 0|8@1+ (1,0) [0|255] "" E')
+    + 'BA_DEF_ SG_ "GenSigTimeoutTime_E" INT 0 1000;\n'
+    + 'BA_ "GenSigTimeoutTime_E" SG_ 2147484000 G 25;\n'
+)
+
+
+def test_a_monitored_signal_times_out_to_the_nanosecond_and_comes_back() -> None:
+    database = Database.from_text(TIMED, name="timed.dbc")
+    far = database.message("Far")
+    node = RestbusNode("E", database, monitored=[far])
+    port = Ears()
+    node.start(port, ms(100))  # type: ignore[arg-type]
+    assert port.accepted == [352] and not node.fixed_schedule
+    frame = Frame(352, bytes(8), is_extended_id=True)
+
+    def to(end_ns: int) -> None:
+        while (due_ns := node.next_deadline_ns()) is not None and due_ns <= end_ns:
+            node.on_timer(due_ns)
+
+    node.receive(frame, ms(110))
+    node.receive(Frame(352, bytes(8)), ms(120))  # the standard id is another message
+    to(ms(135) - 1)
+    assert port.events == []
+    to(ms(135))
+    timed_out = ("detection", "no Far for 25 ms: G timed out")
+    assert port.events == [timed_out]
+    to(ms(200))
+    node.receive(frame, ms(200))
+    assert port.events == [timed_out, ("note", "Far is back: G")]
+    to(ms(225) - 1)
+    assert len(port.events) == 2
+    to(ms(225))
+    assert port.events[2:] == [timed_out]
+    assert len([each for each in port.sent if each[1].arbitration_id == 256]) == 13
+
+
+def test_a_node_without_timeouts_accepts_nothing_and_keeps_its_fixed_schedule() -> None:
+    database = Database.from_text(TIMED, name="timed.dbc")
+    node = RestbusNode("E", database, monitored=[database.message("Cyc")])
+    assert node.timeouts is None and node.fixed_schedule
+
+
 # -- copies --------------------------------------------------------------------------------------
 
 

@@ -350,16 +350,6 @@ def test_a_request_before_the_start_is_refused() -> None:
         SendMachine(rules()).request(0)
 
 
-def test_another_grid_begins_where_it_is_told() -> None:
-    machine = SendMachine(rules(cycle_ns=ms(10)))
-    machine.retime(0, ms(20), 0)
-    machine.start(ms(1))
-    assert machine.on_timer(ms(1)) == 1 and machine.next_deadline_ns() == ms(21)
-    machine.retime(ms(5), ms(4), ms(7))
-    assert machine.next_deadline_ns() == ms(7)
-    assert machine.on_timer(ms(7)) == 1 and machine.next_deadline_ns() == ms(11)
-
-
 def test_a_machine_is_copied_and_pickled_at_any_instant() -> None:
     machine = SendMachine(rules(**REPEATED, cycle_ns=ms(10)))
     machine.start(0)
