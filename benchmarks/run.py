@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import platform
 
-from benchmarks import bench_bus, bench_chassis, bench_codec
+from benchmarks import (
+    bench_bus,
+    bench_chassis,
+    bench_codec,
+    bench_decode,
+    bench_protection,
+)
 
 
 def main() -> None:
     print(f"{platform.python_implementation()} {platform.python_version()}, one process, CPU time")
-    for benchmark in (bench_codec, bench_bus, bench_chassis):
+    for benchmark in (bench_codec, bench_decode, bench_protection, bench_bus, bench_chassis):
         print()
         benchmark.main()
 
