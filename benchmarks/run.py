@@ -10,12 +10,14 @@ from benchmarks import (
     bench_codec,
     bench_decode,
     bench_protection,
+    bench_restbus,
 )
 
 
 def main() -> None:
     print(f"{platform.python_implementation()} {platform.python_version()}, one process, CPU time")
-    for benchmark in (bench_codec, bench_decode, bench_protection, bench_bus, bench_chassis):
+    codec = (bench_codec, bench_decode, bench_protection)
+    for benchmark in (*codec, bench_bus, bench_restbus, bench_chassis):
         print()
         benchmark.main()
 
