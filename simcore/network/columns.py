@@ -13,7 +13,7 @@ from __future__ import annotations
 import csv
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -41,6 +41,8 @@ class Column:
     times_ns: tuple[int, ...]
     values: tuple[Number | str, ...]
     interpolation: Interpolation = "step"
+    lines: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    """The line of each sample in its file; empty for samples that come from elsewhere."""
 
     def __post_init__(self) -> None:
         if not self.times_ns or len(self.times_ns) != len(self.values):
@@ -77,6 +79,12 @@ class Column:
         share = (now_ns - before_ns) / (times_ns[after] - before_ns)
         return value if share == 0.0 else value + (following - value) * share
 
+    def line_of(self, value: Number | str) -> int | None:
+        """The line on which a value first stands; `None` where there is no file with lines."""
+        if not self.lines or value not in self.values:
+            return None
+        return self.lines[self.values.index(value)]
+
     def next_ns(self, now_ns: int) -> int | None:
         """Time of the first sample after an instant; `None` after the last."""
         after = bisect_right(self.times_ns, now_ns)
@@ -85,7 +93,7 @@ class Column:
     def shifted(self, offset_ns: int) -> Column:
         """The same column, `offset_ns` later."""
         moved = tuple(time_ns + offset_ns for time_ns in self.times_ns)
-        return Column(moved, self.values, self.interpolation)
+        return Column(moved, self.values, self.interpolation, self.lines)
 
     def __copy__(self) -> Self:
         return self
@@ -125,6 +133,7 @@ class _CsvReader:
         header = self._header(next(rows, []))
         times_ns: list[list[int]] = [[] for _ in header]
         values: list[list[Number | str]] = [[] for _ in header]
+        lines: list[list[int]] = [[] for _ in header]
         last_ns: int | None = None
         for row in rows:
             self._line = rows.line_num
@@ -141,8 +150,9 @@ class _CsvReader:
                 if cell:
                     times_ns[index].append(time_ns)
                     values[index].append(self._value(header[index], cell))
+                    lines[index].append(self._line)
         return {
-            header[index]: self._column(header[index], times_ns[index], values[index])
+            header[index]: self._column(header[index], times_ns[index], values[index], lines[index])
             for index in range(1, len(header))
         }
 
@@ -178,12 +188,14 @@ class _CsvReader:
             raise self._bad(f"column {name}", "a finite number", repr(cell))
         return value
 
-    def _column(self, name: str, times_ns: list[int], values: list[Number | str]) -> Column:
+    def _column(
+        self, name: str, times_ns: list[int], values: list[Number | str], lines: list[int]
+    ) -> Column:
         if not values:
             raise self._bad(f"column {name}", "at least one value", "none")
         has_texts = any(isinstance(value, str) for value in values)
         interpolation = "step" if has_texts else self._interpolation
-        return Column(tuple(times_ns), tuple(values), interpolation)
+        return Column(tuple(times_ns), tuple(values), interpolation, tuple(lines))
 
     def _bad(self, what: str, expected: str, got: str) -> InputError:
         where = f"columns, {what}"

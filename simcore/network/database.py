@@ -7,6 +7,7 @@ loads all the same is in `Database.problems`. Encoding and decoding live in `cod
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -45,6 +46,7 @@ class Database:
         "nodes",
         "nominal_bps",
         "problems",
+        "rates_bps",
         "redundant_nodes",
     )
 
@@ -67,6 +69,14 @@ class Database:
         """Nodes connected to the redundant bus, too."""
         self.nominal_bps: int | None = reader.bitrate_bps("Baudrate", "baudrate")
         self.data_bps: int | None = reader.bitrate_bps("BaudrateCANFD", "fd_baudrate")
+        self.rates_bps: Mapping[str, tuple[int | None, int | None]] = {
+            bus: (
+                reader.bitrate_bps("Baudrate", "baudrate", bus),
+                reader.bitrate_bps("BaudrateCANFD", "fd_baudrate", bus),
+            )
+            for bus in self.buses
+        }
+        """Nominal and data rate of each network that the file describes, where it gives them."""
         self.is_fd: bool = any(message.is_fd for message in self.messages)
         self.problems: tuple[Problem, ...] = (*problems, *reader.problems)
         """What is wrong with the file, in the order in which it was found."""
@@ -173,7 +183,7 @@ class Database:
             found = self._by_name.get(name_or_id, [])
             what = f"message {name_or_id!r}"
             if not found:
-                raise unknown_name("unknown message", name_or_id, self._by_name)
+                raise self._unknown_message(name_or_id)
         else:
             kinds = (False, True) if is_extended_id is None else (is_extended_id,)
             found = [m for kind in kinds for m in self._by_id.get((name_or_id, kind), ())]
@@ -190,6 +200,15 @@ class Database:
         if len(buses) > 1:
             raise UsageError(f"{what} is on the buses {', '.join(buses)}, pass bus ({self.name})")
         raise UsageError(f"{what} is {len(found)} times in the database ({self.name})")
+
+    def _unknown_message(self, name: str) -> UsageError:
+        """With the nearest names, and the file that does not have it."""
+        error = unknown_name("unknown message", name, self._by_name)
+        if "did you mean" not in error.where:
+            near = difflib.get_close_matches(name, self._by_name, n=3, cutoff=0.0)
+            named = f": the nearest are {', '.join(near)}" if near else ": there are none"
+            return UsageError(f"{error.where}{named} ({self.name})")
+        return UsageError(f"{error.where} ({self.name})")
 
     def sent_by(self, node: str) -> tuple[Message, ...]:
         """The messages `node` sends, in database order."""

@@ -29,6 +29,7 @@ from simcore.network.e2e_attributes import (
     signal_named,
 )
 from simcore.network.e2e_layout import PLAIN, PROFILES, Place, bit_positions
+from simcore.network.pages import is_always_present
 
 if TYPE_CHECKING:
     from simcore.network.messages import Signal
@@ -38,6 +39,15 @@ CHECKSUM_ALGORITHMS = ("xor8", "sum8", *sorted(crc8.algorithms_available))
 
 DATA_ID_MODES = ("BOTH", "ALT", "LOW", "NIBBLE")
 """How P01 and P11 feed their 16-bit data id into the checksum; P11 has BOTH and NIBBLE only."""
+
+
+_WHOLE = (
+    *("data_id", "offset_bits", "crc_offset_bits", "counter_offset_bits"),
+    *("data_id_nibble_offset_bits", "max_delta_counter", "max_delta_counter_init"),
+    *("max_no_new_or_repeated_data", "sync_counter_init", "min_length", "max_length"),
+    "counter_max",
+)
+"""Settings that are whole numbers, or None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +141,7 @@ class E2eConfig:
     """CHECKSUM: the algorithm."""
 
     def __post_init__(self) -> None:
+        self._check_numbers()
         if self.profile in PLAIN:
             self._check_plain()
             return
@@ -149,6 +160,23 @@ class E2eConfig:
             raise self._bad(
                 "max_delta_counter", f"1..{layout.counter_modulo - 1}", self.max_delta_counter
             )
+        initial = self.max_delta_counter_init
+        if initial is not None and not 0 <= initial < layout.counter_modulo:
+            raise self._bad("max_delta_counter_init", f"0..{layout.counter_modulo - 1}", initial)
+
+    def _check_numbers(self) -> None:
+        """Whole numbers where whole numbers belong: `True` is none, nor is 5.0."""
+        for name in _WHOLE:
+            value = getattr(self, name)
+            if value is not None and type(value) is not int:
+                raise self._bad(name, "a whole number", repr(value))
+        for value in self.data_id_list:
+            if type(value) is not int:
+                raise self._bad("data_id_list", "whole numbers", repr(value))
+        for name in ("sync_counter_init", "max_no_new_or_repeated_data"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise self._bad(name, "0 or more", value)
 
     def _check_plain(self) -> None:
         counter = [] if self.counter_place is None else self.counter_place.bits()
@@ -332,8 +360,9 @@ def plain_counter(
     message_name: str, name: str, signals: Iterable[Signal], *, counter_max: int | None = None
 ) -> E2eConfig:
     """Settings of a message with nothing but a rolling counter in signal `name`."""
-    signal = signal_named(message_name, name, {each.name: each for each in signals})
-    place = place_of(message_name, signal)
+    members = tuple(signals)
+    signal = signal_named(message_name, name, {each.name: each for each in members})
+    place = place_of(message_name, signal, members)
     greatest = (1 << place.length) - 1 if counter_max is None else counter_max
     return E2eConfig(
         profile="COUNTER",
@@ -344,8 +373,12 @@ def plain_counter(
     )
 
 
-def place_of(message_name: str, signal: Signal) -> SignalPlace:
-    """Where `signal` lies. Raises `InputError` for one that is scaled, signed or a float."""
+def place_of(message_name: str, signal: Signal, signals: Iterable[Signal]) -> SignalPlace:
+    """Where `signal`, one of `signals`, lies.
+
+    Raises `InputError` for one that is scaled, signed, a float, or not in every frame.
+    """
+    check_pages(message_name, signal, signals)
     if signal.is_float or signal.is_signed or not signal.is_identity:
         raise InputError(
             f"message {message_name}, signal {signal.name}",
@@ -374,15 +407,31 @@ def check_places(
             expected=f"{needed}..{layout.length_max} bytes",
             got=length,
         )
-    by_name = {signal.name: signal for signal in signals}
+    members = tuple(signals)
+    by_name = {signal.name: signal for signal in members}
     for name, place in (
         (config.checksum_signal, config.crc_place),
         (config.counter_signal, config.header_counter_place),
     ):
         if name is not None:
-            _check_place(
-                message_name, config.profile, signal_named(message_name, name, by_name), place
-            )
+            signal = signal_named(message_name, name, by_name)
+            _check_place(message_name, config.profile, signal, place)
+            check_pages(message_name, signal, members)
+
+
+def check_pages(message_name: str, signal: Signal, signals: Iterable[Signal]) -> None:
+    """Raises `InputError` for a multiplexer, and for a signal that some pages do not have."""
+    if signal.is_multiplexer:
+        got = "a multiplexer: it selects which signals are sent"
+    elif not is_always_present(signal, signals):
+        got = f"one that only some pages of multiplexer {signal.multiplexer_signal} have"
+    else:
+        return
+    raise InputError(
+        f"message {message_name}, signal {signal.name}",
+        expected="a counter or checksum that is in every frame",
+        got=got,
+    )
 
 
 def _check_place(message_name: str, profile: str, signal: Signal, place: Place) -> None:

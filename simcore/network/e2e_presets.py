@@ -5,7 +5,8 @@
 `vw_mqb`         an 8-bit checksum (CHECKSUM, ..._CRC) at the start and a 4-bit counter (COUNTER,
                  ..._BZ) behind it is profile 22, which has the bytes of profile 2. The lists of
                  data ids are the vendor's and not in here: a message whose list is given neither
-                 in the TOML file nor in an attribute stays unprotected. One with a list has this
+                 in the TOML file nor in an attribute stays unprotected; the problems of the
+                 database name those whose signals are called so. One with a list has this
                  header whatever its signals are called, and also where they are left out.
 
 A preset is chosen in the TOML file (`preset = "hyundai_canfd"`) and applies to the messages that
@@ -63,6 +64,14 @@ def vw_mqb(message: MessageFacts, data_id_list: tuple[int, ...] = ()) -> E2eConf
         checksum_signal=names[0],
         counter_signal=names[1],
     )
+
+
+def lacks_list(message: MessageFacts) -> bool:
+    """Whether a message's signals are those of `vw_mqb`, which then needs a `data_id_list`."""
+    layout = PROFILES["P22"]
+    checksum, counter = (_at(message, place) or "" for place in (layout.crc, layout.counter))
+    is_checksum = checksum == "CHECKSUM" or checksum.endswith("_CRC")
+    return is_checksum and (counter == "COUNTER" or counter.endswith("_BZ"))
 
 
 Preset = Callable[[MessageFacts, tuple[int, ...]], E2eConfig | None]

@@ -9,7 +9,11 @@ frames beside its cycle.
   where they say nothing either the message is never sent by itself, whatever its cycle time.
 - A message-wide event (`Event`, `spontanX`, `triggered`) leaves to the signals which of them raise
   it; where none says so, a write of any of them does (interpretation; the texts are OEM words).
-- `GenSigInactiveValue` is raw; without the attribute a signal is inactive at its start value.
+- `GenSigInactiveValue` is raw; without the attribute a signal is inactive at its start value, and
+  with one that its bits cannot carry as well, with a note: it would be active for ever.
+- `GenMsgNrOfRepetition` counts where a send type says `...WithRepetition`; with any other an event
+  is sent once, and a note says how to have it repeated.
+- An unknown send type is refused; a lenient reader keeps to the cycle time, with a note.
 - `GenMsgCycleTimeFast`, or `GenMsgCycleTimeActive` as the older generators call it, in ms; where it
   is 0 an active message keeps to its `GenMsgCycleTime`, and repetitions to `GenMsgDelayTime`.
 - A `GenMsgDelayTime` longer than the cycle contradicts it: the cycle wins, with a note.
@@ -99,12 +103,15 @@ class SendRules:
         return self
 
 
-def send_rules_of(message: Message, send_types: SendTypes = STANDARD) -> SendRules:
+def send_rules_of(
+    message: Message, send_types: SendTypes = STANDARD, *, lenient: bool = False
+) -> SendRules:
     """The rules that the attributes of `message` and its signals make together.
 
-    Raises `InputError` for an unknown send type and for times or counts that are none.
+    Raises `InputError` for times or counts that are none, and for an unknown send type unless
+    `lenient`: that is then replaced by the cycle time, if the message has one.
     """
-    return _RulesReader(message, send_types).rules()
+    return _RulesReader(message, send_types, lenient).rules()
 
 
 def application_signals(message: Message) -> tuple[Signal, ...]:
@@ -112,18 +119,24 @@ def application_signals(message: Message) -> tuple[Signal, ...]:
     made: set[str | None] = set()
     if message.e2e is not None:
         made |= {message.e2e.counter_signal, message.e2e.checksum_signal}
+    if message.secoc_sync is not None:
+        return ()
     if message.secoc is not None:
         made |= {message.secoc.freshness_signal, message.secoc.authenticator_signal}
+        made.update(message.secoc.trailer_signals)
     return tuple(signal for signal in message.signals if signal.name not in made)
 
 
 class _RulesReader:
     """Puts the rules of one message together."""
 
-    def __init__(self, message: Message, send_types: SendTypes) -> None:
+    def __init__(self, message: Message, send_types: SendTypes, lenient: bool) -> None:
         self._message = message
         self._send_types = send_types
+        self._lenient = lenient
         self._notes: list[str] = []
+        self._unknown: dict[str, None] = {}
+        """Texts that nobody knows, in a lenient reading."""
         self._own = application_signals(message)
         self._mode = self._mode_of("GenMsgSendType", message.send_type)
         self._modes = {signal.name: self._signal_mode(signal) for signal in message.signals}
@@ -135,6 +148,8 @@ class _RulesReader:
             self._notes.append("sent while active, but has neither a fast nor a normal cycle time")
             inactive = {}
         is_cyclic = self._is_cyclic()
+        if self._unknown and self._says_something():
+            self._notes.append(f"{self._told_unknown()}: it adds nothing to the known ones")
         gap_ns = self._gap_ns(cycle_ns if is_cyclic else 0)
         repeated = self._with(SendMode.REPETITION)
         repetitions = self._count("GenMsgNrOfRepetition", "GenMsgNrOfRepetitions")
@@ -145,6 +160,12 @@ class _RulesReader:
                 "events are sent once"
             )
             repetitions = 0
+        elif repetitions and not repeated and fast_ns and self._raises_events():
+            self._notes.append(
+                f"GenMsgNrOfRepetition is {repetitions}, but no send type says WithRepetition: "
+                "events are sent once (--send-type gives a text another meaning, as "
+                "Event=spontanWithRepetition)"
+            )
         return SendRules(
             message=self._message,
             cycle_ns=cycle_ns if is_cyclic else 0,
@@ -163,6 +184,8 @@ class _RulesReader:
 
     def _is_cyclic(self) -> bool:
         message = self._message
+        if self._unknown and not self._says_something():
+            return self._is_cyclic_by_time()
         if not message.cycle_time_ns:
             if self._mode & SendMode.CYCLIC:
                 self._notes.append("cyclic, but has no cycle time")
@@ -174,10 +197,29 @@ class _RulesReader:
             or not message.send_type
         ):
             return True
-        if not (self._mode or _union(modes)):
+        if not self._says_something():
             cycle = format_ns(message.cycle_time_ns)
             self._notes.append(f"a cycle time of {cycle}, but no send type: never sent by itself")
         return False
+
+    def _is_cyclic_by_time(self) -> bool:
+        """What a lenient reading makes of unknown send types alone."""
+        cycle_ns = self._message.cycle_time_ns
+        meaning = f"sent every {format_ns(cycle_ns)}" if cycle_ns else "never sent by itself"
+        self._notes.append(f"{self._told_unknown()}: {meaning}")
+        return bool(cycle_ns)
+
+    def _told_unknown(self) -> str:
+        texts = ", ".join(repr(text) for text in self._unknown)
+        several = len(self._unknown) > 1
+        return f"send type{'s' if several else ''} {texts} {'are' if several else 'is'} unknown"
+
+    def _says_something(self) -> bool:
+        return bool(self._mode | _union(self._modes.values()))
+
+    def _raises_events(self) -> bool:
+        wanted = _RAISES_EVENTS | SendMode.EVENT
+        return bool((self._mode | _union(self._modes.values())) & wanted)
 
     def _signal_mode(self, signal: Signal) -> SendMode:
         text = str(signal.attributes.get("GenSigSendType", ""))
@@ -186,6 +228,9 @@ class _RulesReader:
 
     def _mode_of(self, attribute: str, text: str, signal: Signal | None = None) -> SendMode:
         mode = self._send_types.mode(text)
+        if mode is None and self._lenient:
+            self._unknown[text] = None
+            return SendMode.NONE
         if mode is None:
             where = attribute if signal is None else f"signal {signal.name}, {attribute}"
             raise self._bad(
@@ -214,13 +259,18 @@ class _RulesReader:
         value = signal.attributes.get("GenSigInactiveValue")
         if value is None:
             return signal.start_raw
-        try:
-            number = float(value)
-        except ValueError:
-            number = float("nan")
+        number = _number(value)
         if number != number or number in (float("inf"), float("-inf")):
             where = f"signal {signal.name}, GenSigInactiveValue"
             raise self._bad(where, "a raw value", repr(value))
+        lowest, highest = signal.raw_limits
+        is_possible = lowest <= number <= highest
+        if not is_possible or (number != int(number) and not signal.is_float):
+            self._notes.append(
+                f"signal {signal.name}, GenSigInactiveValue: expected {lowest}..{highest} raw, got "
+                f"{value}: the start value {signal.start_raw} is used"
+            )
+            return signal.start_raw
         return int(number) if number == int(number) else number
 
     def _gap_ns(self, cycle_ns: int) -> int:

@@ -74,6 +74,7 @@ def parsed_strictly(source: Source) -> CanDatabase:
             raise InputError(
                 "network database", expected="text", got="NUL bytes", file=source.name
             ) from None
+        refuse_empty(source)
         cause = cause_of(error)
         reason = reason_of(cause)
         raise InputError(
@@ -81,6 +82,17 @@ def parsed_strictly(source: Source) -> CanDatabase:
             file=source.name,
             line=line_of_error(cause, reason, source) or _line_by_search(source),
         ) from error
+
+
+def refuse_empty(source: Source) -> None:
+    """Raises `InputError` for a text of blanks, of which a parser says where it misses what."""
+    if not source.text.strip():
+        raise InputError(
+            "network database",
+            expected="a network description",
+            got="an empty file",
+            file=source.name,
+        )
 
 
 def _line_by_search(source: Source) -> int | None:

@@ -16,7 +16,7 @@ from simcore.network.codec import MessageCodec
 if TYPE_CHECKING:
     from simcore.network.database import Database
     from simcore.network.e2e_config import E2eConfig
-    from simcore.network.secoc_config import SecOcConfig
+    from simcore.network.secoc_config import SecOcConfig, SyncConfig
 
 Number: TypeAlias = int | float
 """A raw or physical value; an `int` where scaling keeps it whole."""
@@ -134,6 +134,8 @@ class Message:
     send_type: str
     e2e: E2eConfig | None
     secoc: SecOcConfig | None
+    secoc_sync: SyncConfig | None
+    """Settings of a freshness sync message."""
     signals: tuple[Signal, ...]
     attributes: Mapping[str, AttributeValue]
     """The DBC attributes, defaults of the file included."""

@@ -103,7 +103,23 @@ def bit_mask(signal: Signal) -> int:
 
 def fits(signal: Signal, length: int) -> bool:
     """Whether `signal` lies within a message of `length` bytes."""
+    if signal.start_bit < 0 or signal.length <= 0 or length < 0:
+        return False
     return bit_mask(signal) >> 8 * length == 0
+
+
+def is_always_present(signal: Signal, signals: Iterable[Signal]) -> bool:
+    """Whether `signal` is on every page of a message that consists of `signals`."""
+    tree = PageTree(tuple(signals))
+    multiplexers = {name: s for below in tree.children.values() for s in below if (name := s.name)}
+    while signal.multiplexer_signal is not None:
+        parent = multiplexers.get(signal.multiplexer_signal)
+        if parent is None or not tree.numbers.get(parent.name, frozenset()) <= set(
+            signal.multiplexer_ids
+        ):
+            return False
+        signal = parent
+    return True
 
 
 def defect_of(signals: Sequence[Signal], length: int) -> tuple[str, bool]:

@@ -24,6 +24,9 @@
     [secoc.messages.Command]           # see `secoc_config.SecOcTable`
     profile = 1
 
+    [secoc.messages.FvSync]            # freshness of several counters: the master's message
+    freshness_sync = true
+
 What stands here goes before the attributes in the database; a message's own table goes before
 `[e2e]`. Without `profile` or `preset` a message's table changes single settings of what the
 attributes say. Signals of a header are found by their place unless they are named.
@@ -53,15 +56,17 @@ from simcore.network.e2e_config import (
     plain_counter,
 )
 from simcore.network.e2e_layout import PLAIN, PROFILES, Place, bit_positions
-from simcore.network.e2e_presets import PRESETS, MessageFacts
-from simcore.network.messages import Signal
+from simcore.network.e2e_presets import PRESETS, MessageFacts, lacks_list
+from simcore.network.messages import Message, Signal
 from simcore.network.protection_tables import (
     ChecksumTable,
     E2eTable,
     MessageTable,
+    line_of_key,
     nearest,
     parsed,
 )
+from simcore.network.secoc_config import SecOcTable
 
 _LEGACY = ("P01", "P02")
 _MODES = ("P01", "P11")
@@ -127,10 +132,9 @@ class ProtectionFile:
                     hint = nearest(name, known)
                     raise self._bad(f"{section}.messages.{name}: unknown message{hint}")
 
-    def secoc_attributes(self, message_name: str) -> Mapping[str, AttributeValue]:
-        """What the file says of a message's SecOC, as attributes to put over its own."""
-        table = self._file.secoc.messages.get(message_name)
-        return {} if table is None else table.attributes()
+    def secoc_table(self, message_name: str) -> SecOcTable | None:
+        """What the file says of a message's SecOC."""
+        return self._file.secoc.messages.get(message_name)
 
     def e2e_config_of(
         self,
@@ -159,7 +163,41 @@ class ProtectionFile:
                 expected=error.expected,
                 got=error.got,
                 file=self.name,
+                line=self._line_of(message_name, error.where),
             ) from None
+
+    @property
+    def preset(self) -> str | None:
+        """The preset for all messages."""
+        return self._file.e2e.preset
+
+    def names_data_id(self, message_name: str) -> bool:
+        """Whether the file, rather than an attribute, says which data id a message has."""
+        table = self._file.e2e.messages.get(message_name)
+        return table is not None and (table.data_id, table.profile, table.preset) != (None,) * 3
+
+    def preset_remark(self, messages: Iterable[Message]) -> str:
+        """What to say of a preset for all messages that leaves some, or all, unprotected."""
+        preset = self._file.e2e.preset
+        if preset is None:
+            return ""
+        own = self._file.e2e.messages
+        free = [m for m in messages if (own.get(m.name) or MessageTable()).profile is None]
+        if preset == "vw_mqb":
+            bare = [m.name for m in free if m.e2e is None and lacks_list(_facts_of(m))]
+            if bare:
+                names = ", ".join(bare[:8]) + (", ..." if len(bare) > 8 else "")
+                has = "message has" if len(bare) == 1 else "messages have"
+                return f"{len(bare)} {has} the layout, data_id_list missing: {names}"
+        some_list = (0,) * LIST_LENGTH
+        if any(m.e2e is not None and PRESETS[preset](_facts_of(m), some_list) for m in free):
+            return ""
+        return "no message has its layout: nothing is protected by it"
+
+    def _line_of(self, message_name: str, where: str) -> int | None:
+        """The line of a message's setting, else that of its table."""
+        setting = where.rpartition(": ")[2].rpartition(", ")[2]
+        return line_of_key(self.text, ("e2e", "messages", message_name, setting))
 
     def _presets(self) -> Iterable[tuple[str, str | None]]:
         yield "e2e.preset", self._file.e2e.preset
@@ -167,7 +205,8 @@ class ProtectionFile:
             yield f"e2e.messages.{name}.preset", table.preset
 
     def _bad(self, where: str, expected: object = None, got: object = None) -> InputError:
-        return InputError(where, expected=expected, got=got, file=self.name)
+        line = line_of_key(self.text, where.partition(":")[0])
+        return InputError(where, expected=expected, got=got, file=self.name, line=line)
 
     def __copy__(self) -> Self:
         return self
@@ -177,6 +216,15 @@ class ProtectionFile:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ProtectionFile, (self.text, self.name)
+
+
+def _facts_of(message: Message) -> MessageFacts:
+    return MessageFacts(
+        name=message.name,
+        arbitration_id=message.arbitration_id,
+        length=message.length,
+        signals=message.signals,
+    )
 
 
 class _Settings:
@@ -339,7 +387,7 @@ class _Settings:
             raise InputError("CHECKSUM", expected="a checksum_signal and a checksum", got="none")
         by_name = {signal.name: signal for signal in message.signals}
         signal = signal_named(message.name, table.checksum_signal, by_name)
-        place = place_of(message.name, signal)
+        place = place_of(message.name, signal, message.signals)
         algorithm = self._algorithm(table.checksum)
         if table.counter_signal is None:
             return E2eConfig(

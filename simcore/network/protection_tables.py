@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -99,7 +99,35 @@ def parsed(text: str, name: str) -> Tables:
             secoc=_section(raw.get("secoc", {}), "secoc", SecOcSection, SecOcTable),
         )
     except InputError as error:
-        raise InputError(error.where, file=name) from None
+        key = error.where.partition(":")[0]
+        raise InputError(error.where, file=name, line=line_of_key(text, key)) from None
+
+
+def line_of_key(text: str, key: str | Sequence[str]) -> int | None:
+    """The line on which a key (`e2e.messages.Brake.profile`), or most of it, is written."""
+    wanted = tuple(_parts(key) if isinstance(key, str) else key)
+    table: tuple[str, ...] = ()
+    line, known = None, 0
+    for number, row in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", row)
+        pair = re.match(r"""\s*((?:[\w.\s-]|"[^"]*"|'[^']*')+?)\s*=""", row)
+        if header is not None:
+            full = table = tuple(_parts(header[1]))
+        elif pair is not None:
+            full = (*table, *_parts(pair[1]))
+        else:
+            continue
+        same = next((i for i, (a, b) in enumerate(zip(full, wanted, strict=False)) if a != b), None)
+        length = min(len(full), len(wanted)) if same is None else same
+        if length > known:
+            line, known = number, length
+    return line
+
+
+def _parts(key: str) -> list[str]:
+    """The names in a dotted key, without quotes."""
+    found = re.findall(r"""\"([^"]*)\"|'([^']*)'|([\w-]+)""", key)
+    return ["".join(each) for each in found]
 
 
 def _section(raw: Any, key: str, kind: type[_Section], row: type[Any]) -> _Section:
@@ -123,10 +151,43 @@ def _converted(raw: Any, kind: type[_Struct], key: str) -> _Struct:
         full = ".".join(part for part in (key, inner) if part)
         unknown = re.fullmatch(r"Object contains unknown field `(.*)`", sentence)
         if unknown is None:
-            raise InputError(f"{full}: {sentence[0].lower()}{sentence[1:]}") from None
+            raise InputError(f"{full}: {_in_words(sentence, raw, inner)}") from None
         fields = (ChecksumTable if inner else kind).__struct_fields__
         full = f"{full}.{unknown[1]}" if full else unknown[1]
         raise InputError(f"{full}: unknown field{nearest(unknown[1], fields)}") from None
+
+
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "a string",
+    "array": "a list",
+    "object": "a table",
+}
+
+
+def _in_words(sentence: str, raw: Any, path: str) -> str:
+    """What the parser says of a wrong type, in the words of TOML and with what is written."""
+    found = re.fullmatch(r"Expected `([\w| ]+)`, got `(\w+)`", sentence)
+    if found is None:
+        missing = re.fullmatch(r"Object missing required field `(.*)`", sentence)
+        if missing is not None:
+            return f"expected a table with {missing[1]}"
+        return f"{sentence[0].lower()}{sentence[1:]}"
+    kinds = [kind for kind in found[1].split(" | ") if kind != "null"]
+    expected = " or ".join(_WORDS.get(kind, kind) for kind in kinds)
+    return f"expected {expected}, got {_written(raw, path, found[2])}"
+
+
+def _written(raw: Any, path: str, kind: str) -> str:
+    """The value at `path`, tables and lists by their kind."""
+    value = raw
+    for name, index in re.findall(r"(\w+)|\[(\d+)\]", path):
+        value = value[int(index)] if index else value[name]
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, str | int | float) else _WORDS.get(kind, kind)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -7,21 +7,29 @@ Settings of E2E and SecOC are read by `e2e_config` and `secoc_config`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from simcore.errors import InputError, UsageError
 from simcore.network.choice import Choice
 from simcore.network.codegen import fits as fits_bits
+from simcore.network.e2e_attributes import AttributeReader, attribute_value
 from simcore.network.e2e_config import e2e_config_of
+from simcore.network.e2e_layout import PLAIN, PROFILES
+from simcore.network.interaction_check import send_findings
 from simcore.network.loading import Source, line_of_name
 from simcore.network.messages import AttributeValue, Message, Number, Signal, message_label
 from simcore.network.pages import PageTree, defect_of, fits
 from simcore.network.problems import Problem, Severity
 from simcore.network.protection_file import ProtectionFile
-from simcore.network.secoc_config import secoc_config_of
+from simcore.network.protection_tables import line_of_key
+from simcore.network.secoc_attributes import (
+    freshness_defects,
+    secoc_config_of,
+    sync_config_of,
+)
 from simcore.units import NS_PER_MS
 
 if TYPE_CHECKING:
@@ -31,8 +39,9 @@ if TYPE_CHECKING:
 
     from simcore.network.database import Database
     from simcore.network.e2e_config import E2eConfig
-    from simcore.network.secoc_config import SecOcConfig
+    from simcore.network.secoc_config import SecOcConfig, SyncConfig
 
+_Settings = TypeVar("_Settings")
 _NO_ATTRIBUTES: dict[str, AttributeValue] = {}
 
 
@@ -83,7 +92,21 @@ class Reader:
             if m.e2e is not None and m.e2e.identity is not None
         ]
         self._report_twins("E2E data id", protected)
+        self._check_secoc(messages)
+        for finding in send_findings(messages):
+            self._report("warning", finding.message, finding.where, finding.text)
+        self._report_preset(messages)
         return messages
+
+    def _report_preset(self, messages: Sequence[Message]) -> None:
+        settings = self._protection
+        if settings is None:
+            return
+        text = settings.preset_remark(messages)
+        if text:
+            preset = f"preset {settings.preset}"
+            line = line_of_key(settings.text, "e2e.preset")
+            self.problems.append(Problem("warning", preset, text, settings.name, line))
 
     def attributes(self) -> Mapping[str, AttributeValue]:
         return self._attributes_of(self._parsed, None)
@@ -91,11 +114,13 @@ class Reader:
     def node_attributes(self) -> dict[str, Mapping[str, AttributeValue]]:
         return {node.name: self._attributes_of(node, "BU_") for node in self._parsed.nodes}
 
-    def bitrate_bps(self, attribute: str, bus_field: str) -> int | None:
+    def bitrate_bps(self, attribute: str, bus_field: str, bus: str | None = None) -> int | None:
+        """A rate of one bus; without a name that of the first bus that gives one."""
         value = self.attributes().get(attribute)
-        if isinstance(value, (int, float)) and value > 0:
+        if isinstance(value, (int, float)) and 0 < value < float("inf"):
             return int(value)
-        rates = [getattr(bus, bus_field, None) for bus in self._parsed.buses]
+        buses = [each for each in self._parsed.buses if bus is None or each.name == bus]
+        rates = [getattr(each, bus_field, None) for each in buses]
         return next((int(rate) for rate in rates if rate), None)
 
     # ---- one message ----
@@ -104,11 +129,13 @@ class Reader:
         attributes = self._attributes_of(parsed, "BO_")
         signals = self._signals(parsed)
         defect, is_undecodable = self._defect(parsed, signals)
-        is_fd = self._is_fd(parsed)
+        if not defect:
+            defect, is_undecodable = self._misplaced(parsed)
+        is_fd, length = self._is_fd(parsed), max(parsed.length, 0)
         receivers = [n.name for n in self._parsed.nodes if n.name in parsed.receivers]
         settings = {
             "message_name": parsed.name,
-            "length": parsed.length,
+            "length": length,
             "attributes": attributes,
             "signals": signals,
         }
@@ -119,7 +146,7 @@ class Reader:
             is_extended_id=parsed.is_extended_frame,
             is_fd=is_fd,
             bitrate_switch=is_fd and str(attributes.get("CANFD_BRS", "1")) != "0",
-            length=parsed.length,
+            length=length,
             senders=tuple(parsed.senders),
             receivers=tuple(receivers),
             comment=parsed.comment or "",
@@ -133,6 +160,7 @@ class Reader:
             send_type=str(attributes.get("GenMsgSendType", parsed.send_type or "")),
             e2e=self._e2e(parsed, settings),
             secoc=self._secoc(parsed, settings),
+            secoc_sync=self._secoc_sync(parsed, settings),
             signals=signals,
             attributes=attributes,
             bus=parsed.bus_name or "",
@@ -166,6 +194,20 @@ class Reader:
             self._report("error", parsed, "", defect)
         return defect, is_undecodable
 
+    def _misplaced(self, message: CanMessage) -> tuple[str, bool]:
+        """A message of which part lies nowhere is not used: its other signals may be elsewhere."""
+        if message.length < 0:
+            text = f"expected a length of 0 bytes or more, got {message.length}"
+            self._report("error", message, "", text)
+            return text, True
+        for signal in message.signals:
+            if signal.start < 0:
+                expected = "expected a start bit of 0 or more"
+                text = f"signal {signal.name}: {expected}, got {signal.start}"
+                self._report("error", message, "", text)
+                return text, True
+        return "", False
+
     # ---- one signal ----
 
     def _signals(self, message: CanMessage) -> tuple[Signal, ...]:
@@ -175,7 +217,7 @@ class Reader:
             signal = self._signal(message, parsed)
             if fits(signal, message.length):
                 found.append(signal)
-            else:
+            elif signal.start_bit >= 0 and message.length >= 0:
                 text = f"it does not fit in {message.length} bytes"
                 self._report("dropped", message, f"signal {signal.name}", text)
         if not any(signal.is_multiplexer for signal in found):
@@ -251,21 +293,81 @@ class Reader:
     def _e2e(self, parsed: CanMessage, settings: dict[str, Any]) -> E2eConfig | None:
         try:
             if self._protection is None:
-                return e2e_config_of(**settings)
-            return self._protection.e2e_config_of(arbitration_id=parsed.frame_id, **settings)
+                config = e2e_config_of(**settings)
+            else:
+                config = self._protection.e2e_config_of(arbitration_id=parsed.frame_id, **settings)
+            if config is not None and self._has_default_data_id(parsed, config, settings):
+                text = f"{config.data_id} is only the attribute's default (BA_DEF_DEF_)"
+                self._report("warning", parsed, "E2E data id", text)
+            return config
         except (InputError, UsageError) as error:
             self._report_refusal(parsed, error)
         return None
 
+    def _has_default_data_id(
+        self, parsed: CanMessage, config: E2eConfig, settings: dict[str, Any]
+    ) -> bool:
+        """Whether nobody has written down the data id of a message whose attributes name a profile.
+
+        What is protected by the settings file has its data id from there.
+        """
+        if config.profile in PLAIN or PROFILES[config.profile].has_list:
+            return False
+        if self._protection is not None and self._protection.names_data_id(parsed.name):
+            return False
+        reader = AttributeReader(parsed.name, settings["attributes"], settings["signals"])
+        if reader.profile() is None:
+            return False
+        owners = [parsed.dbc, *(signal.dbc for signal in parsed.signals)]
+        written = [dict.fromkeys(own.attributes, "") for own in owners if own is not None]
+        return all(attribute_value(each, "dataid") is None for each in written)
+
     def _secoc(self, parsed: CanMessage, settings: dict[str, Any]) -> SecOcConfig | None:
-        if self._protection is not None:
-            over = self._protection.secoc_attributes(parsed.name)
-            settings = {**settings, "attributes": {**settings["attributes"], **over}}
+        return self._secoc_settings(secoc_config_of, parsed, settings)
+
+    def _secoc_sync(self, parsed: CanMessage, settings: dict[str, Any]) -> SyncConfig | None:
+        return self._secoc_settings(sync_config_of, parsed, settings)
+
+    def _secoc_settings(
+        self, read: Callable[..., _Settings], parsed: CanMessage, settings: dict[str, Any]
+    ) -> _Settings | None:
         try:
-            return secoc_config_of(**settings)
-        except (InputError, UsageError) as error:
+            if self._protection is None:
+                return read(**settings)
+            table = self._protection.secoc_table(parsed.name)
+            return read(**settings, table=table, file=self._protection.name)
+        except InputError as error:
+            key = error.where.rpartition(", ")[2].split(".")
+            if error.file is not None and self._protection is not None:
+                error.line = line_of_key(self._protection.text, key)
             self._report_refusal(parsed, error)
         return None
+
+    def _check_secoc(self, messages: Sequence[Message]) -> None:
+        """What must be unique, and what several messages need of each other."""
+        secured = [(m, m.secoc) for m in messages if m.secoc is not None]
+        ids = [((m.bus, secoc.data_id), m) for m, secoc in secured]
+        ids += [((m.bus, m.secoc_sync.data_id), m) for m in messages if m.secoc_sync is not None]
+        self._report_twins("SecOC data id", ids, "secoc")
+        single = [
+            ((m.bus, sender, secoc.freshness_value_id), m)
+            for m, secoc in secured
+            if secoc.freshness_value_length and secoc.multi_counter is None
+            for sender in m.senders
+        ]
+        self._report_twins("SecOC freshness value id", single, "secoc")
+        for message, secoc in secured:
+            e2e = message.e2e
+            least = 0 if e2e is None or e2e.profile in PLAIN else e2e.least_length
+            if least > secoc.authentic_length:
+                text = (
+                    f"the E2E header reaches to byte {least - 1}: expected it in front of the "
+                    f"SecOC trailer, which begins at byte {secoc.authentic_length}"
+                )
+                self._report("error", message, "", text)
+        for message, text in freshness_defects(messages):
+            place = self._place(message.name, "secoc")
+            self.problems.append(Problem("error", f"message {message.name}", text, *place))
 
     def _report_refusal(self, parsed: CanMessage, error: InputError | UsageError) -> None:
         """What `error` says, as a problem of the message."""
@@ -316,12 +418,16 @@ class Reader:
             text = "characters that are neither UTF-8 nor Windows-1252 have been replaced"
             self.problems.append(Problem("warning", "text", text, self._source.name, line))
 
-    def _report(self, severity: Severity, parsed: CanMessage, where: str, text: str) -> None:
+    def _report(
+        self, severity: Severity, parsed: CanMessage | Message, where: str, text: str
+    ) -> None:
         place = f"message {parsed.name}" + (f", {where}" if where else "")
         line = self._line(parsed.name)
         self.problems.append(Problem(severity, place, text, self._source.name, line))
 
-    def _report_twins(self, what: str, messages: Sequence[tuple[Hashable, Message]]) -> None:
+    def _report_twins(
+        self, what: str, messages: Sequence[tuple[Hashable, Message]], section: str = ""
+    ) -> None:
         seen: dict[Hashable, Message] = {}
         for key, message in messages:
             twin = seen.setdefault(key, message)
@@ -331,9 +437,16 @@ class Reader:
                     for m in (twin, message)
                 ]
                 where = f"messages {labels[0]} and {labels[1]}"
-                line = self._line(message.name)
                 text = f"they have the same {what}"
-                self.problems.append(Problem("error", where, text, self._source.name, line))
+                place = self._place(message.name, section)
+                self.problems.append(Problem("error", where, text, *place))
+
+    def _place(self, name: str, section: str) -> tuple[str, int | None]:
+        """Where a message is: in the settings file, if that has a table of it in `section`."""
+        settings = self._protection
+        if settings is not None and section and settings.secoc_table(name) is not None:
+            return settings.name, line_of_key(settings.text, (section, "messages", name))
+        return self._source.name, self._line(name)
 
     def _line(self, name: str) -> int | None:
         if name not in self._lines:

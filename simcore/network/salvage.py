@@ -22,6 +22,7 @@ from simcore.network.loading import (
     oversized,
     parse,
     reason_of,
+    refuse_empty,
     refuse_sizes,
 )
 from simcore.network.problems import Problem
@@ -88,6 +89,7 @@ class _Attempt:
 
     def refusal(self) -> InputError:
         source = self._source
+        refuse_empty(source)
         reason = reason_of(self._error)
         return InputError(
             f"not a valid {source.format.upper()}, even without what could be left out: {reason}",

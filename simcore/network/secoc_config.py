@@ -1,7 +1,8 @@
 """Settings of one message's secure onboard communication, and how they are read.
 
-What lives here: `SecOcConfig` with its freshness layout, `secoc_config_of` for DBC attributes and
-`SecOcTable` for a message's table in a TOML file. The protection itself is in `simcore.protection`.
+What lives here: `SecOcConfig` with its freshness layout, `SyncConfig` of a freshness sync message
+and `SecOcTable` for a message's table in a TOML file. Attributes are read by `secoc_attributes`;
+the protection itself is in `simcore.protection`.
 
 No standard says how a DBC describes SecOC; the attributes of a message have the names AUTOSAR gives
 the parameters (SWS SecureOnboardCommunication, configuration), whatever the case and underscores:
@@ -11,8 +12,14 @@ the parameters (SWS SecureOnboardCommunication, configuration), whatever the cas
 `SecOCAuthenticationVerifyAttempts`, and beyond AUTOSAR's own: `SecOCKeyId` (the key slot),
 `SecOCAuthenticPduLength` (in bytes), `SecOCAcceptanceWindow`, `SecOCFreshnessType` (SingleCounter
 or MultiCounter), `SecOCTripCounterLength`, `SecOCResetCounterLength`, `SecOCMessageCounterLength`,
-`SecOCResetFlagLength`. A number of -1 stands for "not set". Signals at the places of the truncated
-freshness value and authenticator have `GenSigFuncType` Freshness and Authenticator.
+`SecOCResetFlagLength`. A number of -1 stands for "not set"; without a freshness value id the data
+id is it. Signals at the places of the truncated freshness value and authenticator have
+`GenSigFuncType` Freshness and Authenticator; `SecOCTrailerSignals` names others that the trailer
+is made of. Any other signal behind the Authentic I-PDU is an error: it would be overwritten.
+
+`SecOCFreshnessSync` = Yes marks the message by which the freshness master (its sender) tells trip
+and reset counter to all others: both counters and the authenticator, as long as the attributes for
+counters and `SecOCAuthInfoTruncLength` say; `SecOCDataId` and `SecOCKeyId` are its own.
 
 A secured frame is Authentic I-PDU, truncated freshness value (its least significant bits),
 truncated authenticator (its most significant bits), zeros up to the length of the frame (PRS
@@ -22,18 +29,12 @@ and a freshness value taken from the Authentic I-PDU.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import msgspec
 
-from simcore.errors import InputError, UsageError
-from simcore.network.e2e_layout import bit_positions
-
-if TYPE_CHECKING:
-    from simcore.network.messages import Signal
+from simcore.errors import UsageError
 
 AttributeValue: TypeAlias = int | float | str
 
@@ -136,7 +137,8 @@ class SecOcConfig:
     """How many of the authenticator's most significant bits are sent."""
     profile: int | None = None
     """1, 2 or 3; None where the lengths are of no profile."""
-    freshness_value_id: int = 0
+    freshness_value_id: int = -1
+    """-1: the data id."""
     key_id: int = 0
     """The slot of the `KeyStore` with the key."""
     build_attempts: int = 1
@@ -150,9 +152,13 @@ class SecOcConfig:
     freshness_signal: str | None = None
     """Name of the signal at the place of the truncated freshness value, if there is one."""
     authenticator_signal: str | None = None
+    trailer_signals: tuple[str, ...] = ()
+    """Further signals that the trailer is made of, as parts of the freshness value."""
 
     def __post_init__(self) -> None:
         self._require("data_id", self.data_id, 0, 0xFFFF)
+        if self.freshness_value_id == -1:
+            object.__setattr__(self, "freshness_value_id", self.data_id)
         self._require("freshness_value_id", self.freshness_value_id, 0, 0xFFFF)
         self._require("key_id", self.key_id, 0, 0xFFFF)
         length = self.freshness_value_length
@@ -228,6 +234,46 @@ class SecOcConfig:
         return self
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncConfig:
+    """A freshness sync message: trip counter, reset counter, truncated authenticator, zeros.
+
+    Raises `UsageError` for values that do not go together.
+    """
+
+    data_id: int
+    length: int
+    """Bytes of the message."""
+    layout: MultiCounter
+    """Lengths of trip and reset counter; the rest of it has no meaning here."""
+    mac_length: int
+    """Bits of the authenticator."""
+    key_id: int = 0
+
+    def __post_init__(self) -> None:
+        bits = self.layout.trip_length + self.layout.reset_length
+        for name, value, low, high in (
+            ("data_id", self.data_id, 0, 0xFFFF),
+            ("key_id", self.key_id, 0, 0xFFFF),
+            ("auth_info_trunc_length", self.mac_length, 1, MAC_LENGTH_MAX),
+        ):
+            if not low <= value <= high:
+                raise UsageError(f"SecOC {name}", expected=f"{low}..{high}", got=value)
+        needed = (bits + self.mac_length + 7) // 8
+        if self.length != needed:
+            raise UsageError(
+                f"SecOC freshness sync of {bits} + {self.mac_length} bits",
+                expected=f"{needed} bytes",
+                got=self.length,
+            )
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+
 class SecOcTable(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """A message's SecOC settings in a TOML file: the attributes without their prefix.
 
@@ -251,18 +297,25 @@ class SecOcTable(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     reset_counter_length: int | None = None
     message_counter_length: int | None = None
     reset_flag_length: int | None = None
+    trailer_signals: list[str] | None = None
+    freshness_sync: bool | None = None
+    """Whether this is the freshness sync message."""
 
     def attributes(self) -> dict[str, AttributeValue]:
         """What is given, as attributes for `secoc_config_of`; put them over those of the DBC."""
         given: dict[str, AttributeValue] = {}
-        for attribute, field in _FIELDS.items():
+        for attribute, field in FIELDS.items():
             value = getattr(self, field)
-            if value is not None:
+            if isinstance(value, bool):
+                given[attribute] = "Yes" if value else "No"
+            elif isinstance(value, list):
+                given[attribute] = " ".join(value)
+            elif value is not None:
                 given[attribute] = value
         return given
 
 
-_FIELDS = {
+FIELDS = {
     "SecOCProfile": "profile",
     "SecOCDataId": "data_id",
     "SecOCFreshnessValueId": "freshness_value_id",
@@ -279,179 +332,7 @@ _FIELDS = {
     "SecOCResetCounterLength": "reset_counter_length",
     "SecOCMessageCounterLength": "message_counter_length",
     "SecOCResetFlagLength": "reset_flag_length",
+    "SecOCTrailerSignals": "trailer_signals",
+    "SecOCFreshnessSync": "freshness_sync",
 }
 """Attribute -> field of `SecOcTable`."""
-
-_NO_PROFILE = ("", "none", "no", "off")
-_FUNCTION_ATTRIBUTES = ("gensigfunctype", "sigfunctype", "sigtype")
-
-
-def secoc_config_of(
-    *,
-    message_name: str,
-    length: int,
-    attributes: Mapping[str, AttributeValue],
-    signals: Sequence[Signal],
-) -> SecOcConfig | None:
-    """The SecOC settings of a message of `length` bytes; None without a profile.
-
-    Raises `InputError` that names message, attribute and value.
-    """
-    reader = _Reader(message_name, length, attributes, signals)
-    try:
-        return reader.config()
-    except UsageError as error:
-        raise InputError(
-            f"message {message_name}, {error.where}", expected=error.expected, got=error.got
-        ) from None
-
-
-class _Reader:
-    """One message's attributes on their way to a `SecOcConfig`."""
-
-    def __init__(
-        self,
-        message: str,
-        length: int,
-        attributes: Mapping[str, AttributeValue],
-        signals: Sequence[Signal],
-    ) -> None:
-        self._where = f"message {message}, SecOC"
-        self._length = length
-        self._values = {_plain(name): value for name, value in attributes.items()}
-        self._signals = signals
-
-    def config(self) -> SecOcConfig | None:
-        text = str(self._values.get("secocprofile", ""))
-        if text.strip().lower() in _NO_PROFILE:
-            return None
-        number = self._profile(text)
-        profile = None if number is None else PROFILES[number]
-        counters = self._multi_counter()
-        length = self._number("FreshnessValueLength")
-        if length is None:
-            length = OPEN_FRESHNESS_LENGTH if profile is None else profile.freshness_length
-            if length is None:
-                length = OPEN_FRESHNESS_LENGTH if counters is None else counters.length
-        sent = self._number("FreshnessValueTruncLength")
-        mac = self._number("AuthInfoTruncLength")
-        if profile is not None:
-            sent = profile.freshness_trunc_length if sent is None else sent
-            mac = profile.mac_trunc_length if mac is None else mac
-        if sent is None or mac is None:
-            missing = "FreshnessValueTruncLength" if sent is None else "AuthInfoTruncLength"
-            raise self._bad(f"a SecOC{missing}, for there is no profile", "none")
-        freshness = self._with_function("Freshness")
-        authenticator = self._with_function("Authenticator")
-        authentic = self._authentic_length(sent, mac, freshness, authenticator)
-        data_id = self._number("DataId")
-        if data_id is None:
-            raise self._bad("a SecOCDataId of 0..65535", "none")
-        self._check_place(freshness, 8 * authentic, sent)
-        self._check_place(authenticator, 8 * authentic + sent, mac)
-        return SecOcConfig(
-            profile=number,
-            data_id=data_id,
-            secured_length=self._length,
-            authentic_length=authentic,
-            freshness_value_id=self._number("FreshnessValueId") or 0,
-            freshness_value_length=length,
-            freshness_value_trunc_length=sent,
-            auth_info_trunc_length=mac,
-            build_attempts=self._number("AuthenticationBuildAttempts") or 1,
-            verify_attempts=self._number("AuthenticationVerifyAttempts") or 1,
-            key_id=self._number("KeyId") or 0,
-            acceptance_window=self._number("AcceptanceWindow") or None,
-            multi_counter=counters,
-            freshness_signal=None if freshness is None else freshness.name,
-            authenticator_signal=None if authenticator is None else authenticator.name,
-        )
-
-    def _profile(self, text: str) -> int | None:
-        if text.strip().lower() == "explicit":
-            return None
-        found = re.fullmatch(r"(?:secoc)?\s*(?:p|profile)?[\s_]*0?([123])", text.strip().lower())
-        if found is None:
-            raise self._bad("SecOCProfile Profile1, Profile2, Profile3, Explicit or None", text)
-        return int(found[1])
-
-    def _multi_counter(self) -> MultiCounter | None:
-        text = str(self._values.get("secocfreshnesstype", "SingleCounter"))
-        kind = _plain(text)
-        if kind in ("singlecounter", "single", ""):
-            return None
-        if kind not in ("multicounter", "multi", "multiplecounters"):
-            raise self._bad("SecOCFreshnessType SingleCounter or MultiCounter", text)
-        given = {
-            "trip_length": self._number("TripCounterLength"),
-            "reset_length": self._number("ResetCounterLength"),
-            "message_length": self._number("MessageCounterLength"),
-            "flag_length": self._number("ResetFlagLength"),
-        }
-        return MultiCounter(**{name: value for name, value in given.items() if value is not None})
-
-    def _number(self, name: str) -> int | None:
-        value = self._values.get("secoc" + _plain(name))
-        if value is None or value == -1 or value == "":
-            return None
-        if isinstance(value, str):
-            try:
-                value = int(value, 0)
-            except ValueError:
-                raise self._bad(f"a whole number in SecOC{name}", repr(value)) from None
-        if int(value) != value or value < 0:
-            raise self._bad(f"a whole number of 0 or more in SecOC{name}", value)
-        return int(value)
-
-    def _with_function(self, function: str) -> Signal | None:
-        found = [
-            signal
-            for signal in self._signals
-            if any(
-                _plain(name) in _FUNCTION_ATTRIBUTES and _plain(str(value)) == function.lower()
-                for name, value in signal.attributes.items()
-            )
-        ]
-        if len(found) > 1:
-            names = ", ".join(signal.name for signal in found)
-            raise self._bad(f"at most one signal with GenSigFuncType {function!r}", names)
-        return found[0] if found else None
-
-    def _authentic_length(
-        self, sent: int, mac: int, freshness: Signal | None, authenticator: Signal | None
-    ) -> int:
-        """As given; else up to the first of the two signals; else all but the trailer."""
-        given = self._number("AuthenticPduLength")
-        if given is not None:
-            return given
-        for signal, behind in ((freshness, 0), (authenticator, sent)):
-            if signal is not None:
-                return (_first_bit(signal) - behind) // 8
-        return self._length - (sent + mac + 7) // 8
-
-    def _check_place(self, signal: Signal | None, first_bit: int, length: int) -> None:
-        if signal is None:
-            return
-        is_there = (_first_bit(signal), signal.length) == (first_bit, length)
-        in_one_byte = first_bit // 8 == (first_bit + length - 1) // 8
-        is_big_endian = signal.byte_order == "big_endian" or in_one_byte
-        if is_there and is_big_endian and signal.is_identity and not signal.is_signed:
-            return
-        raise self._bad(
-            f"signal {signal.name} of {length} bits from bit {first_bit} of the frame, "
-            "big-endian, unsigned, unscaled",
-            f"{signal.length} bits from bit {_first_bit(signal)}, {signal.byte_order}",
-        )
-
-    def _bad(self, expected: str, got: object) -> InputError:
-        return InputError(self._where, expected=expected, got=got)
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").replace(" ", "").lower()
-
-
-def _first_bit(signal: Signal) -> int:
-    """Place of the signal's first bit in the frame, counted from the first byte's high bit."""
-    bits = bit_positions(signal.start_bit, signal.length, signal.byte_order)
-    return min(8 * (bit // 8) + 7 - bit % 8 for bit in bits)

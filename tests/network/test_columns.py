@@ -138,3 +138,14 @@ def test_other_bytes_and_missing_files_are_refused(tmp_path: Path) -> None:
         load_columns(tmp_path / "latin.csv")
     with pytest.raises(InputError, match=r"columns: expected a readable CSV file, got No such"):
         load_columns(tmp_path / "none.csv")
+
+
+def test_a_value_knows_its_line(tmp_path: Path) -> None:
+    found = columns(tmp_path, "time_s,A,B\n0,1,\n\n1,2,On\n2,2,Off\n")
+    assert [found["A"].line_of(value) for value in (1, 2, 3)] == [2, 4, None]
+    assert [found["B"].line_of(value) for value in ("On", "Off")] == [4, 5]
+    assert found["A"].shifted(ms(1)).line_of(2) == 4
+    assert (
+        Column((0,), (1,)).line_of(1) is None
+        and Column((0, 10**9, 2 * 10**9), (1, 2, 2)) == (found["A"])
+    )

@@ -178,7 +178,8 @@ def test_signals_and_messages_cannot_be_changed() -> None:
 def test_unknown_names_are_answered_with_the_nearest() -> None:
     database = Database.reference()
     with pytest.raises(
-        UsageError, match=r"^unknown message 'CDC_EmbCmdx': did you mean 'CDC_EmbCmd'\?$"
+        UsageError,
+        match=r"^unknown message 'CDC_EmbCmdx': did you mean 'CDC_EmbCmd'\? \(chassis_fd\.dbc\)$",
     ):
         database.message("CDC_EmbCmdx")
     with pytest.raises(UsageError, match=r"unknown node 'EMB_Fl': did you mean 'EMB_FL'\?"):
@@ -461,3 +462,13 @@ def test_without_the_attributes_nothing_is_redundant() -> None:
     database = Database.from_text(PROTECTED, name="single.dbc")
     assert not any(message.is_redundant for message in database.messages)
     assert database.redundant_nodes == frozenset()
+
+
+def test_an_unknown_message_without_a_similar_name_is_answered_with_the_file_and_nearest() -> None:
+    database = Database.from_text("BU_: A\nBO_ 1 Gear: 8 A\nBO_ 2 Speed: 8 A\n", name="a.dbc")
+    with pytest.raises(
+        UsageError, match=r"^unknown message 'Foo': the nearest are (Gear, Speed|Speed, Gear) \(a"
+    ):
+        database.message("Foo")
+    with pytest.raises(UsageError, match=r"^unknown message 'Foo': there are none \(a\.dbc\)$"):
+        Database.from_text("BU_: A\n", name="a.dbc").message("Foo")

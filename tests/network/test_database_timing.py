@@ -122,7 +122,7 @@ def test_of_the_redundant_bus_only_its_messages_count() -> None:
 
 @pytest.mark.parametrize("field", ["jitters_ns", "deadlines_ns"])
 def test_an_option_for_an_unknown_message_is_refused_with_the_nearest_name(field: str) -> None:
-    with pytest.raises(UsageError, match=r"^unknown message 'cyclic': did you mean 'Cyclic'\?$"):
+    with pytest.raises(UsageError, match=r"^unknown message 'cyclic': did you mean 'Cyclic'\? \("):
         rows(TimingOptions(**{field: {"cyclic": us(1)}}))
 
 

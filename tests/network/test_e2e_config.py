@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from simcore.errors import InputError
+from simcore.errors import InputError, UsageError
 from simcore.network import Database, E2eConfig, Signal
 from simcore.network.e2e_attributes import data_ids_of, profile_of
-from simcore.network.e2e_config import SignalPlace, e2e_config_of
+from simcore.network.e2e_config import SignalPlace, e2e_config_of, plain_counter
 from simcore.network.e2e_layout import PROFILES, Place, bit_positions
 
 
@@ -400,3 +400,118 @@ BA_ "GenSigFuncType" SG_ 1 Cnt 1;
     assert [problem.severity for problem in database.problems] == ["error"]
     with pytest.raises(InputError, match=r"^p22.dbc:2: message Brake, E2E protection: expected an"):
         database.refuse_errors()
+
+
+# ---- numbers ----
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"sync_counter_init": -1}, "sync_counter_init: expected 0 or more, got -1"),
+        ({"max_no_new_or_repeated_data": -2}, "max_no_new_or_repeated_data: expected 0 or more"),
+        ({"max_delta_counter_init": -1}, "max_delta_counter_init: expected 0..14, got -1"),
+        ({"max_delta_counter_init": 15}, "max_delta_counter_init: expected 0..14, got 15"),
+        ({"data_id": True}, "data_id: expected a whole number, got True"),
+        ({"data_id": 5.0}, "data_id: expected a whole number, got 5.0"),
+        ({"max_delta_counter": 1.5}, "max_delta_counter: expected a whole number, got 1.5"),
+        ({"offset_bits": 8.0}, "offset_bits: expected a whole number, got 8.0"),
+        ({"profile": "COUNTER", "counter_max": 3.0}, "counter_max: expected a whole number"),
+        ({"profile": "P22", "data_id_list": (1,) * 15 + (True,)}, "data_id_list: expected whole n"),
+        ({"profile": "P22", "data_id_list": (1,) * 15 + (2.0,)}, "data_id_list: expected whole n"),
+    ],
+)
+def test_settings_that_are_no_number_or_out_of_range_are_refused(
+    settings: dict[str, Any], text: str
+) -> None:
+    given: dict[str, Any] = {"profile": "P01", "data_id": 1} | settings
+    with pytest.raises(UsageError, match=f": {re.escape(text)}"):
+        E2eConfig(**given)
+
+
+def test_the_ends_of_the_tolerances_are_allowed() -> None:
+    for profile, most in (("P01", 14), ("P02", 15)):
+        for least in (0, most):
+            config = E2eConfig(
+                profile=profile,
+                data_id_list=(1,) * 16 if profile == "P02" else (),
+                max_delta_counter_init=least,
+                sync_counter_init=0,
+                max_no_new_or_repeated_data=0,
+            )
+            assert config.max_delta_counter_init == least
+
+
+# ---- multiplexers ----
+
+PAGES = """BU_: A
+BO_ 1 M: 8 A
+ SG_ Sw M : 16|8@1+ (1,0) [0|0] "" A
+ SG_ P0 m0 : 24|8@1+ (1,0) [0|0] "" A
+ SG_ P1 m1 : 24|8@1+ (1,0) [0|0] "" A
+ SG_ Crc %s : 0|16@1+ (1,0) [0|0] "" A
+ SG_ Both m0 : 40|8@1+ (1,0) [0|0] "" A
+SG_MUL_VAL_ 1 Both Sw 0-1;
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Sw", "a multiplexer: it selects which signals are sent"),
+        ("P1", "one that only some pages of multiplexer Sw have"),
+    ],
+)
+def test_a_counter_that_is_a_multiplexer_or_not_in_every_frame_is_refused(
+    name: str, text: str
+) -> None:
+    signals = Database.from_text(PAGES % "").message("M").signals
+    expected = "expected a counter or checksum that is in every frame, got "
+    with pytest.raises(InputError, match=f"^message M, signal {name}: {expected}{text}$"):
+        plain_counter("M", name, signals)
+    assert plain_counter("M", "Both", signals).counter_signal == "Both"
+
+
+def test_a_header_of_signals_that_are_not_in_every_frame_is_refused() -> None:
+    for crc, counter, name in (("", "Sw", "Sw"), ("m1", "P0", "Crc")):
+        text = PAGES % crc
+        if counter != "Sw":
+            text = text.replace("Sw M : 16", "Sw M : 48").replace("P0 m0 : 24", "P0 m0 : 16")
+        signals = Database.from_text(text).message("M").signals
+        attributes: dict[str, int | float | str] = {
+            "E2EProfile": "P05",
+            "E2EDataId": 1,
+            "E2ECounterSignal": counter,
+            "E2ECrcSignal": "Crc",
+        }
+        with pytest.raises(InputError, match=f"^message M, signal {name}: expected a counter or c"):
+            e2e_config_of(message_name="M", length=8, attributes=attributes, signals=signals)
+
+
+# ---- data ids that nobody wrote ----
+
+
+def test_a_data_id_that_is_only_the_default_of_its_attribute_is_a_warning() -> None:
+    text = """BU_: A
+BO_ 1 M: 8 A
+ SG_ Crc : 0|16@1+ (1,0) [0|0] "" A
+ SG_ Cnt : 16|8@1+ (1,0) [0|0] "" A
+BA_DEF_ BO_ "E2EProfile" ENUM "None","P05";
+BA_DEF_ BO_ "E2EDataId" INT 0 65535;
+BA_DEF_ SG_ "GenSigFuncType" ENUM "No","Counter","Checksum";
+BA_DEF_DEF_ "E2EProfile" "None";
+BA_DEF_DEF_ "E2EDataId" 0;
+BA_DEF_DEF_ "GenSigFuncType" "No";
+BA_ "E2EProfile" BO_ 1 1;
+BA_ "GenSigFuncType" SG_ 1 Crc 2;
+BA_ "GenSigFuncType" SG_ 1 Cnt 1;
+"""
+    database = Database.from_text(text)
+    assert [str(each) for each in database.problems] == [
+        "database.dbc:2: warning: message M, E2E data id: 0 is only the attribute's default "
+        "(BA_DEF_DEF_)"
+    ]
+    assert Database.from_text(text + 'BA_ "E2EDataId" BO_ 1 0;\n').problems == ()
+    settings = "[e2e.messages.M]\ndata_id = 0\n"
+    assert Database.from_text(text, protection=settings).problems == ()
+    assert len(Database.from_text(text, protection="[e2e]\nstrict = true\n").problems) == 1

@@ -232,3 +232,59 @@ def test_rules_are_shared_by_copies() -> None:
     assert copy.deepcopy(rules) is rules and copy.copy(rules) is rules
     again = pickle.loads(pickle.dumps(rules))
     assert again.cycle_ns == rules.cycle_ns and again.message is rules.message
+
+
+def test_an_unknown_text_is_replaced_by_the_cycle_time_in_a_lenient_reading() -> None:
+    rules = send_rules_of(message(GenMsgSendType="Yes", GenMsgCycleTime=20), lenient=True)
+    assert rules.is_plain and rules.cycle_ns == ms(20)
+    assert rules.notes == ("send type 'Yes' is unknown: sent every 20 ms",)
+    signal = {"GenSigSendType": "Maybe"}
+    rules = send_rules_of(message(a=signal, GenMsgSendType="Yes"), lenient=True)
+    assert rules.is_silent
+    assert rules.notes == ("send types 'Yes', 'Maybe' are unknown: never sent by itself",)
+    rules = send_rules_of(
+        message(a=signal, GenMsgSendType="OnChange", GenMsgCycleTime=20), lenient=True
+    )
+    assert (rules.cycle_ns, rules.on_change) == (0, {"A", "B"})
+    assert rules.notes == ("send type 'Maybe' is unknown: it adds nothing to the known ones",)
+
+
+@pytest.mark.parametrize("value", ["256", "-1", "0.5", "1" + 400 * "0"])
+def test_an_inactive_value_that_the_bits_cannot_carry_gives_way_to_the_start_value(
+    value: str,
+) -> None:
+    found = message(
+        a={"GenSigInactiveValue": value, "GenSigStartValue": 3},
+        GenMsgSendType="IfActive",
+        GenMsgCycleTimeFast=20,
+    )
+    if len(value) > 9:  # beyond every float
+        with pytest.raises(InputError, match="GenSigInactiveValue: expected a raw value, got '10"):
+            send_rules_of(found)
+        return
+    rules = send_rules_of(found)
+    assert rules.inactive == {"A": 3, "B": 0}
+    assert rules.notes == (
+        f"signal A, GenSigInactiveValue: expected 0..255 raw, got {value}: "
+        "the start value 3 is used",
+    )
+
+
+@pytest.mark.parametrize("text", ["Event", "OnWrite", "OnChange", "EventPeriodic", "IfActive"])
+def test_a_number_of_repetitions_that_no_send_type_uses_is_said(text: str) -> None:
+    found = message(GenMsgSendType=text, GenMsgNrOfRepetition=2, GenMsgCycleTimeFast=10)
+    notes = [note for note in send_rules_of(found).notes if "cycle time" not in note]
+    assert notes == [
+        "GenMsgNrOfRepetition is 2, but no send type says WithRepetition: events are sent once "
+        "(--send-type gives a text another meaning, as Event=spontanWithRepetition)"
+    ]
+    own = SendTypes({text: "spontanWithRepetition"})
+    rules = send_rules_of(found, own)
+    assert (rules.repetitions, rules.spacing_ns, rules.notes) == (2, ms(10), ())
+
+
+def test_a_number_of_repetitions_means_nothing_for_what_raises_no_events() -> None:
+    found = message(
+        GenMsgSendType="Cyclic", GenMsgCycleTime=50, GenMsgNrOfRepetition=2, GenMsgCycleTimeFast=10
+    )
+    assert send_rules_of(found).notes == ()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import re
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -283,14 +285,14 @@ def test_settings_beside_the_database_are_picked_up_and_travel_with_it(tmp_path:
 
 
 def test_bad_settings_are_named_with_their_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^set\.toml: .*unknown message"):
+    with pytest.raises(InputError, match=r"^set\.toml:1: .*unknown message"):
         Database.from_text(
             CODEC, name="a.dbc", protection='[e2e.messages.No]\nprofile = "P05"\n',
             protection_name="set.toml",
         )  # fmt: skip
     wrong = '[e2e.messages.ExtendedId]\nprofile = "P05"\ndata_id = 1\n'
     database = Database.from_text(CODEC, name="a.dbc", protection=wrong, protection_name="set.toml")
-    with pytest.raises(InputError, match=r"^set\.toml: message ExtendedId, "):
+    with pytest.raises(InputError, match=r"^set\.toml:\d+: message ExtendedId, "):
         database.refuse_errors()
     with pytest.raises(InputError, match=r"none\.toml: .*expected a readable TOML file"):
         Database.load(DATA / "codec.dbc", protection=tmp_path / "none.toml")
@@ -376,3 +378,63 @@ def test_the_reference_interface_has_no_problems() -> None:
     text = dbc_path("chassis_fd.dbc").read_text("utf-8")
     assert Database.reference().problems == ()
     assert Database.from_text(text, name="chassis_fd.dbc", lenient=True).problems == ()
+
+
+# ---- what lies nowhere ----
+
+
+@pytest.mark.parametrize("order", ["1", "0"])
+def test_a_signal_before_the_first_bit_makes_its_message_unusable(order: str) -> None:
+    text = f'BU_: A\nBO_ 1 M: 8 A\n SG_ S : -1|8@{order}+ (1,0) [0|0] "" A\n'
+    text += ' SG_ T : 8|8@1+ (1,0) [0|0] "" A\nBO_ 2 N: 8 A\n'
+    for lenient in (False, True):
+        database = Database.from_text(text, lenient=lenient)
+        message = database.message("M")
+        assert message.defect == "signal S: expected a start bit of 0 or more, got -1"
+        assert message.is_undecodable and not database.message("N").defect
+        with pytest.raises(InputError, match=r"^database\.dbc:2: message M: signal S: expected a "):
+            database.refuse_errors()
+
+
+def test_a_negative_length_makes_a_message_unusable() -> None:
+    database = Database.from_text("BU_: A\nBO_ 1 M: -5 A\nBO_ 2 N: 8 A\n", lenient=True)
+    assert database.message("M").length == 0
+    with pytest.raises(InputError, match="message M: expected a length of 0 bytes or more, got -5"):
+        database.refuse_errors()
+
+
+def test_a_bit_rate_without_end_is_none() -> None:
+    text = 'BU_: A\nBA_DEF_ "BaudrateCANFD" FLOAT 0 1e9;\nBA_ "BaudrateCANFD" 1e999;\n'
+    assert Database.from_text(text).data_bps is None
+
+
+@pytest.mark.parametrize("format_name", ["dbc", "kcd", "sym", "arxml"])
+@pytest.mark.parametrize("text", ["", "\n \n"])
+def test_an_empty_file_is_called_empty(format_name: str, text: str) -> None:
+    for lenient in (False, True):
+        with pytest.raises(
+            InputError,
+            match=r"^e: network database: expected a network description, got an empty file$",
+        ):
+            Database.from_text(text, name="e", format=format_name, lenient=lenient)
+
+
+_NUMBERS = "0 1 -1 -5 7 8 63 64 65 255 -256 65536 4294967295 99999999999999999999 1e10 0.5 -0.5"
+_NUMBERS += " 1e-300 1e300 -1e300 1e999 -1e999 nan inf -inf"
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_number_anywhere_in_a_file_makes_loading_crash(seed: int) -> None:
+    random = Random(seed)
+    text = CODEC
+    for _ in range(random.choice([1, 2, 4])):
+        places = list(re.finditer(r"(?<![A-Za-z_])-?\d+(\.\d+)?", text))
+        place = random.choice(places)
+        text = text[: place.start()] + random.choice(_NUMBERS.split()) + text[place.end() :]
+    for lenient in (False, True):
+        try:
+            database = Database.from_text(text, lenient=lenient)
+        except InputError:
+            continue
+        for message in database.messages:
+            assert message.defect or len(message.codec.writer().write()) == message.length

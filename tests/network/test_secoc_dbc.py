@@ -92,3 +92,70 @@ def test_the_bus_load_stays_below_half() -> None:
             frame_us = 32 / 0.5 + data_bits / 2
             load_ratio += frame_us * 1000 / message.cycle_time_ns
     assert load_ratio == pytest.approx(0.423, abs=0.0005)
+
+
+# -- what must be unique -------------------------------------------------------------------------
+
+TWO = """VERSION ""
+BU_: ENG BRK
+BO_ 32 One: 8 ENG
+ SG_ A : 7|8@0+ (1,0) [0|0] "" BRK
+BO_ 33 Two: 8 ENG
+ SG_ B : 7|8@0+ (1,0) [0|0] "" BRK
+BO_ 34 Three: 8 BRK
+ SG_ C : 7|8@0+ (1,0) [0|0] "" ENG
+"""
+HEADS = {name: f"[secoc.messages.{name}]\nprofile = 1\n" for name in ("One", "Two", "Three")}
+
+
+def problems_of(**tables: str) -> list[str]:
+    """Of a network with these settings."""
+    settings = "".join(HEADS[name] + text for name, text in tables.items())
+    return [
+        str(each) for each in Database.from_text(TWO, name="n.dbc", protection=settings).problems
+    ]
+
+
+def test_a_data_id_twice_is_an_error_of_the_file_that_gives_it() -> None:
+    assert problems_of(One="data_id = 5\n", Three="data_id = 5\n") == [
+        "protection.toml:4: error: messages 0x020 One and 0x022 Three: "
+        "they have the same SecOC data id"
+    ]
+    assert problems_of(One="data_id = 5\n", Three="data_id = 6\n") == []
+
+
+def test_a_freshness_value_id_twice_at_one_sender_is_an_error() -> None:
+    one, two = "data_id = 5\n", "data_id = 6\nfreshness_value_id = 5\n"
+    assert problems_of(One=one, Two=two) == [
+        "protection.toml:4: error: messages 0x020 One and 0x021 Two: "
+        "they have the same SecOC freshness value id"
+    ]
+    assert problems_of(One=one, Three=two) == []
+
+
+def test_attributes_are_blamed_on_the_database() -> None:
+    text = dbc_path("chassis_fd_secoc.dbc").read_text(encoding="ascii")
+    old = 'BA_ "SecOCDataId" BO_ 100 24676;'
+    assert text.count(old) == 1
+    database = Database.from_text(text.replace(old, old.replace("24676", "24672")), name="x.dbc")
+    (problem,) = database.problems
+    assert (problem.severity, problem.file) == ("error", "x.dbc")
+    assert problem.text == "they have the same SecOC data id"
+    assert text.splitlines()[(problem.line or 0) - 1].startswith("BO_ 100 CDC2_EmbCmd")
+
+
+def test_an_e2e_header_that_the_trailer_would_overwrite_is_an_error() -> None:
+    settings = HEADS["One"] + 'data_id = 5\n[e2e.messages.One]\nprofile = "P05"\ndata_id = 9\n'
+    for offset, problems in ((8, []), (24, [3])):
+        text = settings + f"offset_bits = {offset}\n"
+        database = Database.from_text(TWO, name="n.dbc", protection=text)
+        assert [each.line for each in database.problems] == problems
+    plain = '[e2e.messages.One]\nprofile = "COUNTER"\ncounter_signal = "A"\n'
+    counted = Database.from_text(
+        TWO, name="n.dbc", protection=HEADS["One"] + "data_id = 5\n" + plain
+    )
+    assert counted.problems == ()
+    assert str(database.problems[0]) == (
+        "n.dbc:3: error: message One: the E2E header reaches to byte 5: "
+        "expected it in front of the SecOC trailer, which begins at byte 4"
+    )
