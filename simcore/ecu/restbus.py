@@ -18,7 +18,7 @@ from simcore.bus import LENGTH_TO_DLC, Frame
 from simcore.ecu.restbus_agenda import Agenda, CyclicSender, EventSender, Sender
 from simcore.ecu.restbus_timeouts import TimeoutWatch
 from simcore.ecu.restbus_values import DrivenPayload, Source, WriteSender, require_source
-from simcore.ecu.runtime import Ecu, transmission_of
+from simcore.ecu.runtime import Ecu, sync_message_of, transmission_of
 from simcore.ecu.seam import Port
 from simcore.errors import InputError, UsageError
 from simcore.network import Database, Message
@@ -52,6 +52,7 @@ class RestbusNode(Ecu):
         "_agenda",
         "_drives",
         "_index",
+        "_made",
         "machines",
         "payloads",
         "rules",
@@ -84,6 +85,8 @@ class RestbusNode(Ecu):
         self._agenda = Agenda()
         self._index: dict[str, int] = {}
         """Place of each message in the agenda."""
+        self._made: dict[str, frozenset[str]] = {}
+        """The signals that E2E and SecOC fill in, by message."""
         self._drives: dict[tuple[str, str], tuple[Source, int | None]] = {}
         """Sources whose values count as writes, with their period."""
         for message in self._sent(messages, bus):
@@ -129,7 +132,7 @@ class RestbusNode(Ecu):
             self.skipped[message.name] = reason
             return
         try:
-            rules = send_rules_of(message, send_types)
+            rules = send_rules_of(message, send_types, lenient=self.database.is_lenient)
         except InputError as error:
             if not self.database.is_lenient:
                 raise
@@ -144,19 +147,24 @@ class RestbusNode(Ecu):
             rules = replace(rules, start_delay_ns=offset_ns)
         self.rules[message.name] = rules
         self.payloads[message.name] = DrivenPayload(message)
+        own = {signal.name for signal in application_signals(message)}
+        made = frozenset(signal.name for signal in message.signals) - own
+        if made:
+            self._made[message.name] = made
         if not rules.is_plain:
             self.machines[message.name] = SendMachine(rules)
 
     def start(self, port: Port, now_ns: int) -> None:
-        """Power on; nothing is received but what is monitored."""
+        """Power on; nothing is received but what is monitored, and freshness sync messages."""
         super().start(port, now_ns)
         if self.timeouts is not None:
-            port.accept(self.timeouts.identifiers)
+            port.accept((*self._receptions, *self.timeouts.identifiers))
 
     def configure(self, now_ns: int) -> None:
         senders: list[Sender] = []
         for index, (name, rules) in enumerate(self.rules.items()):
-            transmit = transmission_of(rules.message, self.port, self.payloads[name].pack).transmit
+            pack = self.payloads[name].pack
+            transmit = transmission_of(rules.message, self.port, pack, self.freshness).transmit
             machine = self.machines.get(name)
             self._index[name] = index
             if machine is None:
@@ -232,10 +240,8 @@ class RestbusNode(Ecu):
         """
         payload = self._payload(message)
         where = f"restbus of {self.name}: drive {message}.{signal}"
-        if payload.message.signal(signal) not in application_signals(payload.message):
-            raise UsageError(
-                where, expected="a signal that E2E and SecOC do not fill in", got=signal
-            )
+        payload.message.signal(signal)  # refuses an unknown one
+        self.require_writable(message, (signal,), where=where)
         require_source(where, payload.message, signal, source)
         rules = self.rules[message]
         raises_events = signal in rules.events
@@ -256,6 +262,25 @@ class RestbusNode(Ecu):
             if self.machines[message].is_started:
                 self._drive_events(message, signal, now_ns)
 
+    def rule_of(self, message: Message) -> SendRules | None:
+        """How the node sends a message; `None` for one that it does not send."""
+        rule = self.rules.get(message.name)
+        if rule is None or _key(rule.message) != _key(message):
+            return None
+        return rule
+
+    def require_writable(self, message: str, names: Iterable[str], *, where: str = "") -> None:
+        """Refuse signals that E2E and SecOC fill in: what is set there would not be sent."""
+        made = self._made.get(message, frozenset())
+        for name in names:
+            if name in made:
+                raise UsageError(
+                    where or f"restbus of {self.name}: {message}.{name}",
+                    expected="a signal that E2E and SecOC do not fill in; faults of the message "
+                    "break those, as CounterFrozen and ChecksumWrong",
+                    got=name,
+                )
+
     def is_in_cycle(self, message: Message) -> bool:
         """Whether a message has had nothing but its cycle to go by so far."""
         rules = self.rules[message.name]
@@ -266,7 +291,8 @@ class RestbusNode(Ecu):
     # -- the Node protocol --------------------------------------------------------------------
 
     def receive(self, frame: Frame, now_ns: int) -> None:
-        """A frame of a monitored message came."""
+        """A frame of a monitored message came, or a freshness sync message."""
+        super().receive(frame, now_ns)
         if self.timeouts is not None and self.timeouts.received(frame, now_ns):
             self._agenda.follow(_TIMEOUTS)
 
@@ -299,6 +325,7 @@ class RestbusNode(Ecu):
     def _take(self, message: str, values: Mapping[str, Number | str]) -> dict[str, Number]:
         """Put values into the payload, in place of their drives; returns them raw."""
         payload = self._payload(message)
+        self.require_writable(message, values)
         payload.set(**values)
         for name in values:
             self._drives.pop((message, name), None)
@@ -331,10 +358,17 @@ class RestbusNode(Ecu):
         return sender
 
 
+def _key(message: Message) -> tuple[int, bool]:
+    return message.arbitration_id, message.is_extended_id
+
+
 def _unplayable(message: Message) -> str:
     """Why no frame can carry the message; empty where one can."""
     if message.defect:
         return message.defect
+    is_counted = message.secoc is not None and message.secoc.multi_counter is not None
+    if is_counted and sync_message_of(message.database, message) is None:
+        return "SecOC freshness of several counters without a freshness sync message"
     if message.is_fd and message.length not in LENGTH_TO_DLC:
         return f"{message.length} bytes are no length of a CAN FD frame"
     if not message.is_fd and message.length > 8:

@@ -19,7 +19,7 @@ from simcore.errors import UsageError
 from simcore.protection.secoc_status import SecOcReason
 
 MEMORY_PREFIX = "secoc.freshness."
-"""Where an ECU keeps the last freshness value in its non-volatile memory, by its id."""
+"""Where an ECU keeps the last freshness value in its non-volatile memory, by message name."""
 
 
 class TxFreshness(Protocol):
@@ -116,14 +116,14 @@ class SingleCounterReceiver:
             yield value, SecOcReason.OUT_OF_WINDOW
 
 
-def load_value(memory: MutableMapping[str, bytes], freshness_value_id: int) -> int:
-    """The freshness value an ECU kept over a reset; 0 where it kept none."""
-    return int.from_bytes(memory.get(f"{MEMORY_PREFIX}{freshness_value_id}", b""), "big")
+def load_value(memory: MutableMapping[str, bytes], name: str) -> int:
+    """The freshness value of a message that an ECU kept over a reset; 0 where it kept none."""
+    return int.from_bytes(memory.get(MEMORY_PREFIX + name, b""), "big")
 
 
-def store_value(memory: MutableMapping[str, bytes], freshness_value_id: int, value: int) -> None:
-    """Keep a freshness value over a reset."""
-    memory[f"{MEMORY_PREFIX}{freshness_value_id}"] = value.to_bytes(8, "big")
+def store_value(memory: MutableMapping[str, bytes], name: str, value: int) -> None:
+    """Keep the freshness value of a message over a reset."""
+    memory[MEMORY_PREFIX + name] = value.to_bytes(8, "big")
 
 
 def _require(what: str, value: int, maximum: int) -> None:

@@ -165,7 +165,7 @@ class MultiCounterReceiver:
             return SecOcReason.NO_SYNC_YET
         values: list[int] = []
         for reset in self._resets(counts[1], low):
-            if (counts[0], reset) >= self.last[:2]:
+            if self._is_not_passed(counts[0], reset):
                 messages = self._messages(counts[0], reset, low)[: self._attempts]
                 values += [self._layout.pack(counts[0], reset, each) for each in messages]
         return values or SecOcReason.RESET_FLAG
@@ -179,6 +179,10 @@ class MultiCounterReceiver:
         near = [known + step for step in NEAR_RESETS]
         top = 1 << self._layout.reset_length
         return [each for each in near if FIRST_COUNT <= each < top and not (each ^ low) & mask]
+
+    def _is_not_passed(self, trip: int, reset: int) -> bool:
+        """Whether frames of a reset cycle may still be new; another trip than the last is newer."""
+        return trip != self.last[0] or reset >= self.last[1]
 
     def _messages(self, trip: int, reset: int, low: int) -> range:
         """Message counters with the bits received, above the last one of this reset cycle."""
@@ -203,7 +207,7 @@ class MultiCounterReceiver:
         yield from self._around(self._before, low, depth)
         if counts is not None:
             for reset in self._resets(counts[1], low):
-                if (counts[0], reset) >= self.last[:2]:
+                if self._is_not_passed(counts[0], reset):
                     beyond = self._messages(counts[0], reset, low)[self._attempts :]
                     for each in beyond[:depth]:
                         value = self._layout.pack(counts[0], reset, each)

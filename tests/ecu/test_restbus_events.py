@@ -219,6 +219,21 @@ def test_own_send_types_are_a_table_away() -> None:
 # -- what is played ------------------------------------------------------------------------------
 
 
+def test_what_e2e_fills_in_can_be_neither_set_nor_written() -> None:
+    bench = run()
+    node = bench.node
+    said = (
+        r": expected a signal that E2E and SecOC do not fill in; faults of the message break "
+        r"those, as CounterFrozen and ChecksumWrong, got {0}$"
+    )
+    with pytest.raises(UsageError, match=r"^restbus of E: Safe\.Crc" + said.format("Crc")):
+        node.set("Safe", H=1, Crc=5)
+    with pytest.raises(UsageError, match=r"^restbus of E: Safe\.Cnt" + said.format("Cnt")):
+        bench.write("Safe", Cnt=5)
+    bench.write("Safe", H=3)
+    assert bench.values("Safe", "H") == [3]
+
+
 def test_only_the_messages_asked_for_are_played() -> None:
     bench = run(messages=["Cyc"])
     bench.to(ms(50))
@@ -418,7 +433,12 @@ def test_what_cannot_be_pickled_with_a_run_does_not_drive(source: Any, got: str)
             "Event.F: expected a Column, or every_ns: the message is sent on events",
         ),
         ("Cyc", "A", {"every_ns": 0}, "Cyc.A: expected every_ns of more than 0 ns, got 0"),
-        ("Safe", "Crc", {}, "Safe.Crc: expected a signal that E2E and SecOC do not fill in, got C"),
+        (
+            "Safe",
+            "Crc",
+            {},
+            "Safe.Crc: expected a signal that E2E and SecOC do not fill in; faults of",
+        ),
     ],
 )
 def test_drives_that_would_do_nothing_are_refused(

@@ -10,6 +10,7 @@ import pytest
 
 from simcore.bus import Frame
 from simcore.ecu.runtime import (
+    FreshnessSource,
     LaneWatch,
     Reception,
     SecuredReception,
@@ -20,7 +21,7 @@ from simcore.ecu.runtime import (
     transmission_of,
 )
 from simcore.ecu.runtime.secured import BLOCK, LANE_SKEW
-from simcore.errors import UsageError
+from simcore.errors import InputError, UsageError
 from simcore.network import Database, Message
 from simcore.protection import Profile05Receiver
 from simcore.protection.cmac import KeyStore, memory_of
@@ -177,6 +178,49 @@ def test_each_reason_is_logged_once_and_counted_always() -> None:
     assert emb.guard.rejected == emb.rejected_count == 6
 
 
+@pytest.mark.parametrize("channels", [("CHASSIS_A",), ("CHASSIS_A", "CHASSIS_B")])
+def test_a_cycle_without_a_frame_that_verifies_is_no_new_data(channels: tuple[str, ...]) -> None:
+    cdc, emb = Cdc(), received(Port(*channels))
+    emb.monitor(0)
+    for now_ms in range(5):
+        emb.receive(cdc.next(), ms(5 * now_ms))
+        emb.monitor(ms(5 * now_ms))
+    assert emb.usable(ms(20))
+    for now_ms in range(25, 60, 5):
+        emb.receive(bytes(32), ms(now_ms))
+        emb.monitor(ms(now_ms) + ms(3))
+        if now_ms >= 30:
+            assert emb.status is E2eStatus.NO_NEW_DATA
+    assert emb.rejected_count == 7
+    assert not emb.usable(ms(60))
+    for now_ms in range(60, 100, 5):
+        emb.receive(cdc.next(), ms(now_ms))
+        emb.monitor(ms(now_ms))
+    assert emb.usable(ms(95))
+
+
+def test_messages_with_the_same_freshness_value_id_have_a_place_each_in_memory() -> None:
+    """Two senders may use the same one; whoever receives both must not mix them up."""
+    text = dbc_path("chassis_fd_secoc.dbc").read_text(encoding="ascii")
+    old = 'BA_ "SecOCFreshnessValueId" BO_ 100 2;'
+    assert text.count(old) == 1
+    database = Database.from_text(text.replace(old, old.replace("100 2", "100 1")), name="x.dbc")
+    assert database.problems == ()
+    port: Any = Port()
+    for name, count in (("CDC_EmbCmd", 300), ("CDC2_EmbCmd", 3)):
+        message = database.message(name)
+        sender = Cdc()
+        sender.message = message
+        sender._pack = message.codec.writer(f"{name[:-7]}_FL_FReq").write  # type: ignore[assignment]
+        sender.start()
+        emb = received(port, message)
+        for _ in range(count):
+            emb.receive(sender.next(), 0)
+        assert emb.guard.rejected == 0
+    assert port.memory["secoc.freshness.CDC_EmbCmd"] == (300).to_bytes(8, "big")
+    assert port.memory["secoc.freshness.CDC2_EmbCmd"] == (3).to_bytes(8, "big")
+
+
 # -- two buses -----------------------------------------------------------------------------------
 
 
@@ -300,15 +344,22 @@ def test_each_controller_has_a_key_and_a_data_id_of_its_own() -> None:
 # -- settings an ECU cannot run ------------------------------------------------------------------
 
 
-def test_several_counters_are_refused_for_there_is_no_master() -> None:
+def test_several_counters_without_a_sync_message_are_a_problem_and_no_crash() -> None:
     text = dbc_path("chassis_fd_secoc.dbc").read_text(encoding="ascii")
     several = text.replace(
         'BA_ "SecOCFreshnessType" BO_ 96 0;', 'BA_ "SecOCFreshnessType" BO_ 96 1;'
     )
-    message = Database.from_text(several, name="several.dbc").message("CDC_EmbCmd")
-    assert message.secoc is not None
-    with pytest.raises(UsageError, match=r"0x060 CDC_EmbCmd: SecOC in an ECU: .* several counters"):
+    database = Database.from_text(several, name="several.dbc")
+    with pytest.raises(
+        InputError, match=r"several\.dbc:\d+: message CDC_EmbCmd: SecOC .* got none$"
+    ):
+        database.refuse_errors()
+    message = database.message("CDC_EmbCmd")
+    with pytest.raises(UsageError, match=r"0x060 CDC_EmbCmd: SecOC .* expected a FreshnessSource"):
         received(message=message)
+    port: Any = Port()
+    with pytest.raises(UsageError, match=r"expected a freshness sync message in the network"):
+        reception_of(message, port, None, FreshnessSource("EMB_FL", database, port))
 
 
 def test_without_freshness_frames_verify_and_replays_are_left_to_e2e() -> None:
@@ -323,7 +374,10 @@ def test_without_freshness_frames_verify_and_replays_are_left_to_e2e() -> None:
     ):
         assert text.count(old) == 1, old
         text = text.replace(old, new)
-    message = Database.from_text(text, name="profile2.dbc").message("CDC_EmbCmd")
+    settings = '[secoc.messages.CDC_EmbCmd]\ntrailer_signals = ["SecOC_Fv", "SecOC_Mac"]\n'
+    database = Database.from_text(text, name="profile2.dbc", protection=settings)
+    assert database.problems == ()
+    message = database.message("CDC_EmbCmd")
     cdc, emb = Cdc(message=message), received(message=message)
     frames = [cdc.next() for _ in range(5)]
     for frame in (*frames, *frames):
@@ -331,7 +385,7 @@ def test_without_freshness_frames_verify_and_replays_are_left_to_e2e() -> None:
     assert emb.guard.rejected == 0
     assert emb.status is not E2eStatus.ERROR
     assert emb.rejected_count > 0
-    assert "secoc.freshness.1" not in cdc.port.memory
+    assert not [name for name in cdc.port.memory if name.startswith("secoc.freshness")]
 
 
 def test_copies_and_pickles_in_mid_stream_go_on_alike() -> None:

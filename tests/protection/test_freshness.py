@@ -130,11 +130,11 @@ def test_a_value_outside_the_range_is_refused() -> None:
 
 def test_a_value_is_kept_in_non_volatile_memory() -> None:
     memory: dict[str, bytes] = {}
-    assert load_value(memory, 5) == 0
-    store_value(memory, 5, 0x0123456789ABCDEF)
-    assert load_value(memory, 5) == 0x0123456789ABCDEF
-    assert load_value(memory, 6) == 0
-    assert memory == {"secoc.freshness.5": bytes.fromhex("0123456789abcdef")}
+    assert load_value(memory, "Cmd") == 0
+    store_value(memory, "Cmd", 0x0123456789ABCDEF)
+    assert load_value(memory, "Cmd") == 0x0123456789ABCDEF
+    assert load_value(memory, "Cmd2") == 0
+    assert memory == {"secoc.freshness.Cmd": bytes.fromhex("0123456789abcdef")}
 
 
 # -- several counters: layout --------------------------------------------------------------------
@@ -399,3 +399,21 @@ def test_copies_and_pickles_in_mid_stream_go_on_alike_and_independently() -> Non
         assert other[1].take() == 8
     assert sender.take() == SMALL.pack(1, 1, 2)
     assert parts[0].counts == (1, 1)
+
+
+def test_receivers_follow_a_trip_counter_that_begins_anew() -> None:
+    memory: dict[str, bytes] = {}
+    slave = FreshnessSlave(SMALL, clear_acceptance_window=2)
+    receiver = MultiCounterReceiver(SMALL, 4, slave)
+    trips = []
+    for _ in range(16):
+        master = FreshnessMaster(SMALL, memory)
+        trips.append(master.counts[0])
+        assert slave.take_sync(*master.counts) is SecOcReason.NONE
+        sender = MultiCounterSender(SMALL, master)
+        for _ in range(5):
+            value = sender.take()
+            assert isinstance(value, int)
+            assert value in values_of(receiver.guesses(value & 0xF))
+            receiver.commit(value)
+    assert trips == [1, 2, 3, 4, 5, 6, 7] * 2 + [1, 2]

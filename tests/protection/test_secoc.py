@@ -13,12 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcore.errors import InputError, UsageError
-from simcore.network.secoc_config import (
-    MultiCounter,
-    SecOcConfig,
-    SecOcTable,
-    secoc_config_of,
-)
+from simcore.network.secoc_attributes import secoc_config_of
+from simcore.network.secoc_config import MultiCounter, SecOcConfig, SecOcTable
 from simcore.protection.cmac import Cmac, KeyStore
 from simcore.protection.freshness import SingleCounterReceiver, SingleCounterSender
 from simcore.protection.freshness_multi import (
@@ -529,6 +525,12 @@ def test_several_counters_give_the_freshness_value_its_length() -> None:
     assert found.freshness_value_length == 46
 
 
+def test_without_a_freshness_value_id_the_data_id_is_it() -> None:
+    assert read(ATTRIBUTES).freshness_value_id == 0x123
+    assert read({**ATTRIBUTES, "SecOCFreshnessValueId": -1}).freshness_value_id == 0x123
+    assert read({**ATTRIBUTES, "SecOCFreshnessValueId": 0}).freshness_value_id == 0
+
+
 def test_signals_at_the_places_give_the_length_of_the_authentic_part() -> None:
     fresh = signal("Fv", 8 * 20 + 7, 8, "Freshness")
     mac = signal("Mac", 8 * 21 + 7, 24, "Authenticator")
@@ -581,6 +583,79 @@ def test_signals_in_the_wrong_place_and_twice_are_refused() -> None:
         InputError, match=r"at most one signal with GenSigFuncType 'Freshness', got"
     ):
         read(ATTRIBUTES, fresh, fresh)
+
+
+@pytest.mark.parametrize(
+    ("changed", "length", "text"),
+    [
+        ({}, 8, r"bit 31 of the frame, .*, got signal Speed in bits 24\.\.39$"),
+        ({}, 9, r"bit 39 of the frame, .*, got signal Late in bits 40\.\.41$"),
+        ({"SecOCAuthenticPduLength": 3}, 16, r"bit 23 of the frame, .* Speed in bits 24\.\.39$"),
+        (
+            {"SecOCTrailerSignals": "Speed, Late"},
+            8,
+            r"bit 31 of the frame, .*, got signal Speed in bits 24\.\.39$",
+        ),
+        ({"SecOCTrailerSignals": "Speed; Sped"}, 16, r"signals of the message in .*, got Sped$"),
+    ],
+)
+def test_a_trailer_over_a_signal_of_the_application_is_refused(
+    changed: dict[str, int | float | str], length: int, text: str
+) -> None:
+    speed = signal("Speed", 8 * 3 + 7, 16, "")
+    late = signal("Late", 8 * 5 + 6, 2, "", byte_order="little_endian")
+    with pytest.raises(InputError, match=r"^message Cmd, SecOC: expected .*" + text):
+        read({**ATTRIBUTES, **changed}, speed, late, length=length)
+    table = SecOcTable(profile=1, data_id=1)
+    if not changed:
+        with pytest.raises(
+            InputError,
+            match=r"^x\.toml: message Cmd, SecOC, secoc\.messages\.Cmd\.profile: .*" + text,
+        ):
+            secoc_config_of(
+                message_name="Cmd",
+                length=length,
+                attributes={},
+                signals=(speed, late),
+                table=table,
+                file="x.toml",
+            )
+
+
+def test_signals_that_are_parts_of_the_trailer_are_named() -> None:
+    counter, flag = signal("Cnt", 39, 6, ""), signal("Flag", 33, 2, "")
+    mac = signal("Mac", 47, 24, "Authenticator")
+    named = read({**ATTRIBUTES, "SecOCTrailerSignals": "Cnt Flag"}, counter, flag, mac, length=8)
+    assert named.trailer_signals == ("Cnt", "Flag")
+    table = SecOcTable(trailer_signals=["Cnt", "Flag"], freshness_sync=False)
+    assert table.attributes() == {"SecOCTrailerSignals": "Cnt Flag", "SecOCFreshnessSync": "No"}
+
+
+def test_errors_name_the_file_and_key_of_a_table_and_else_the_attribute() -> None:
+    def refused(table: SecOcTable, **attributes: int | str) -> str:
+        with pytest.raises(InputError, match="message Cmd, SecOC") as caught:
+            secoc_config_of(
+                message_name="Cmd",
+                length=8,
+                attributes=attributes,
+                signals=(),
+                table=table,
+                file="x.toml",
+            )
+        return str(caught.value)
+
+    key = "x.toml: message Cmd, SecOC, secoc.messages.Cmd"
+    assert refused(SecOcTable(profile=1, data_id=70_000)) == (
+        f"{key}.data_id: expected 0..65535, got 70000"
+    )
+    assert refused(SecOcTable(profile=1)) == f"{key}: expected a data_id of 0..65535, got none"
+    assert refused(SecOcTable(profile="4")).startswith(f"{key}.profile: expected profile Prof")
+    assert refused(SecOcTable(profile=1, data_id=1, auth_info_trunc_length=32)) == (
+        f"{key}.profile: expected 64 8 24, got 64 8 32"
+    )
+    assert refused(SecOcTable(key_id=1), SecOCProfile="Profile1", SecOCDataId=70_000) == (
+        "message Cmd, SecOC, data_id: expected 0..65535, got 70000"
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,12 @@ best reception with E2E check and deadline monitoring, cyclic transmission), not
 
 from simcore.ecu.runtime.communication import Reception, Transmission
 from simcore.ecu.runtime.ecu import Ecu
+from simcore.ecu.runtime.freshness_source import (
+    FreshnessSource,
+    SyncReception,
+    SyncTransmission,
+    sync_message_of,
+)
 from simcore.ecu.runtime.redundancy import NO_LANE, LaneWatch, RedundantReception
 from simcore.ecu.runtime.schedule import SchedulePlan, ScheduleTable, Task
 from simcore.ecu.runtime.secured import (
@@ -21,6 +27,7 @@ __all__ = [
     "NO_LANE",
     "Ecu",
     "FrameGuard",
+    "FreshnessSource",
     "LaneWatch",
     "Reception",
     "RedundantReception",
@@ -29,8 +36,11 @@ __all__ = [
     "SecuredReception",
     "SecuredRedundantReception",
     "SecuredTransmission",
+    "SyncReception",
+    "SyncTransmission",
     "Task",
     "Transmission",
     "reception_of",
+    "sync_message_of",
     "transmission_of",
 ]

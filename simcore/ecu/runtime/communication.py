@@ -9,12 +9,12 @@ of it, data older than `DEADLINE_CYCLES` cycles is timed out (COM-003).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from simcore.bus import Frame
 from simcore.ecu.seam import Port
 from simcore.network import Message
 from simcore.protection import (
-    E2eReceiver,
     E2eSender,
     E2eState,
     E2eStateMachine,
@@ -31,6 +31,20 @@ _OK = E2eStatus.OK
 _OK_SOME_LOST = E2eStatus.OK_SOME_LOST
 _VALID = E2eState.VALID
 _NEVER_NS = 1 << 62
+
+
+class Checker(Protocol):
+    """What a reception needs of the E2E check: an `E2eReceiver`, or one behind SecOC."""
+
+    @property
+    def counter(self) -> int:
+        """Counter of the last frame."""
+
+    def check(self, data: bytes) -> E2eStatus:
+        """Status of one received payload."""
+
+    def no_new_data(self) -> E2eStatus:
+        """Status of a cycle in which nothing arrived."""
 
 
 class Reception:
@@ -76,7 +90,7 @@ class Reception:
         cycle_ns = self._cycle_ns
         self._grace_ns = _NEVER_NS if cycle_ns is None else cycle_ns + cycle_ns // 2
         self._lifetime_ns = _NEVER_NS if self.timeout_ns is None else self.timeout_ns
-        self._checker: E2eReceiver | None = None
+        self._checker: Checker | None = None
         self._machine: E2eStateMachine | None = None
         if message.e2e is not None:
             self._checker = e2e_receiver(message.e2e, message.length)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from simcore.bus import Frame
 from simcore.ecu.runtime.communication import Reception, Transmission
+from simcore.ecu.runtime.freshness_source import FreshnessSource
 from simcore.ecu.runtime.redundancy import LaneWatch
 from simcore.ecu.runtime.schedule import ScheduleTable, Task
 from simcore.ecu.runtime.secured import reception_of, transmission_of
@@ -29,12 +30,15 @@ class Ecu:
         "_schedule",
         "_tasks",
         "database",
+        "freshness",
         "lanes",
         "name",
         "port",
     )
 
     port: Port
+    freshness: FreshnessSource
+    """Trip and reset counter, for secured messages of several counters."""
     lanes: LaneWatch | None
     """Watches both buses; `None` for a node on a single one."""
     fixed_schedule = True
@@ -58,7 +62,7 @@ class Ecu:
     def receives(self, message: str) -> Reception:
         """Receive a message of the database, on both buses where it is sent on both."""
         found = self.database.message(message)
-        reception = reception_of(found, self.port, self.lanes)
+        reception = reception_of(found, self.port, self.lanes, self.freshness)
         self._receptions[found.arbitration_id] = reception
         return reception
 
@@ -78,7 +82,7 @@ class Ecu:
     def sends(self, message: str, pack: Callable[[int], bytes]) -> Transmission:
         """Send a message of the database with its cycle time and start delay."""
         found = self.database.message(message)
-        transmission = transmission_of(found, self.port, pack)
+        transmission = transmission_of(found, self.port, pack, self.freshness)
         if found.cycle_time_ns is not None:
             self.runs(
                 f"send {message}",
@@ -97,7 +101,11 @@ class Ecu:
         self._tasks = []
         self._lane_of = {channel: lane for lane, channel in enumerate(port.channels)}
         self.lanes = LaneWatch(port) if len(port.channels) > 1 else None
+        self.freshness = FreshnessSource(self.name, self.database, port)
         self.configure(now_ns)
+        sync = self.freshness.awaited
+        if sync is not None and sync.arbitration_id not in self._receptions:
+            self._receptions[sync.arbitration_id] = self.freshness.reception(sync)
         port.accept(self._receptions)
         self._schedule = ScheduleTable(self._tasks, now_ns)
 

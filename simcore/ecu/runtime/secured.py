@@ -4,21 +4,22 @@ Sending: pack, E2E, SecOC. Receiving: SecOC, E2E on the authentic part, then as 
 does not verify ends here: it is counted, and neither data nor E2E state nor any deadline notices
 it, as AUTOSAR drops such a PDU (SEC-001). Messages without SecOC never come through this module.
 
-Keys are the slots in the ECU's non-volatile memory. Freshness is a single counter per message,
-kept there too, so that a reset of sender or receiver needs no sync message: a sender reserves
-counts in blocks and goes on behind the block that was begun; a receiver keeps the last value it
-accepted. Freshness of several counters needs a master in the network and is not built in here.
+Keys are the slots in the ECU's non-volatile memory. The freshness of a single counter is kept there
+too, so that a reset of sender or receiver needs no sync message: a sender reserves counts in blocks
+and goes on behind the block that was begun; a receiver keeps the last value it accepted. Several
+counters rest on the sync message of the network's master, see `freshness_source`.
 
 On two buses each bus has a freshness of its own, for the copy of a frame is no replay of it. None
-lags more than `LANE_SKEW` behind the newest one: what a bus missed cannot be replayed there later.
+lags more than `LANE_SKEW` frames behind the newest: what a bus missed cannot be replayed there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simcore.ecu.runtime.communication import Reception, Transmission
+from simcore.ecu.runtime.freshness_source import FreshnessSource, SyncTransmission
 from simcore.ecu.runtime.redundancy import LaneWatch, RedundantReception
 from simcore.ecu.seam import Port
 from simcore.errors import UsageError
@@ -27,7 +28,17 @@ from simcore.network.secoc_config import SecOcConfig
 from simcore.protection.cmac import KeyStore
 from simcore.protection.e2e_factory import e2e_receiver, e2e_sender
 from simcore.protection.e2e_status import E2eStatus
-from simcore.protection.freshness import SingleCounterSender, load_value, store_value
+from simcore.protection.freshness import (
+    SingleCounterSender,
+    TxFreshness,
+    load_value,
+    store_value,
+)
+from simcore.protection.freshness_multi import (
+    MultiCounterReceiver,
+    MultiCounterSender,
+    TripAndReset,
+)
 from simcore.protection.secoc import SecOcReceiver, secoc_sender, single_counter_receiver
 from simcore.protection.secoc_status import SecOcOutcome, SecOcReason
 
@@ -40,21 +51,38 @@ BLOCK = 256
 """Counts a sender reserves at once; after a reset it skips what is left of them."""
 
 
-def transmission_of(message: Message, port: Port, pack: Callable[[int], bytes]) -> Transmission:
-    """The transmission of a message, secured where the database says so."""
-    kind = Transmission if message.secoc is None else SecuredTransmission
-    return kind(message, port, pack)
+def transmission_of(
+    message: Message,
+    port: Port,
+    pack: Callable[[int], bytes],
+    source: FreshnessSource | None = None,
+) -> Transmission:
+    """The transmission of a message, secured where the database says so.
+
+    `source` is what the ECU knows of trip and reset counter; messages of several counters need it.
+    """
+    if message.secoc_sync is not None:
+        return SyncTransmission(message, port, pack, _required(message, source))
+    if message.secoc is None:
+        return Transmission(message, port, pack)
+    return SecuredTransmission(message, port, pack, source)
 
 
-def reception_of(message: Message, port: Port, lanes: LaneWatch | None) -> Reception:
+def reception_of(
+    message: Message, port: Port, lanes: LaneWatch | None, source: FreshnessSource | None = None
+) -> Reception:
     """The reception of a message: on one bus or both, secured where the database says so."""
+    if message.secoc_sync is not None:
+        return _required(message, source).reception(message)
     if lanes is not None and message.is_redundant:
         if message.secoc is None:
             return lanes.receives(message)
-        reception = SecuredRedundantReception(message, lanes, port)
+        reception = SecuredRedundantReception(message, lanes, port, source)
         lanes.watches(reception)
         return reception
-    return Reception(message) if message.secoc is None else SecuredReception(message, port)
+    if message.secoc is None:
+        return Reception(message)
+    return SecuredReception(message, port, source)
 
 
 class SecuredTransmission(Transmission):
@@ -65,21 +93,31 @@ class SecuredTransmission(Transmission):
 
     __slots__ = ("_authentic_length", "_failed", "_freshness", "_reserved", "_secoc")
 
-    def __init__(self, message: Message, port: Port, pack: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        message: Message,
+        port: Port,
+        pack: Callable[[int], bytes],
+        source: FreshnessSource | None = None,
+    ) -> None:
         super().__init__(message, port, pack)
         config = _config_of(message)
         if message.e2e is not None:
-            sender: Any = e2e_sender(message.e2e, config.authentic_length)
-            self._sender = sender
+            self._sender = e2e_sender(message.e2e, config.authentic_length)
         self._authentic_length = config.authentic_length
         self._freshness: SingleCounterSender | None = None
         self._reserved = 0
-        if config.freshness_value_length:
-            value = load_value(port.memory, config.freshness_value_id)
-            self._freshness = SingleCounterSender(config.freshness_value_length, value=value)
+        freshness: TxFreshness | None = None
+        if config.multi_counter is not None:
+            counts = _required(message, source).counts_for(message)
+            freshness = MultiCounterSender(config.multi_counter, counts)
+        elif config.freshness_value_length:
+            value = load_value(port.memory, message.name)
+            freshness = SingleCounterSender(config.freshness_value_length, value=value)
+            self._freshness = freshness
             self._reserved = value
-        self._secoc = secoc_sender(config, KeyStore.of_memory(port.memory), self._freshness)
-        self._failed = False
+        self._secoc = secoc_sender(config, KeyStore.of_memory(port.memory), freshness)
+        self._failed: set[SecOcReason] = set()
 
     def transmit(self, now_ns: int) -> None:
         """Pack the current values and request transmission."""
@@ -93,10 +131,11 @@ class SecuredTransmission(Transmission):
         secured = self._secoc.secure(data)
         if secured is not None:
             self._port.send(self._template.with_data(secured), self.channel)
-        elif not self._failed:
-            self._failed = True
-            reason = self._secoc.reason.value
-            self._port.log("detection", f"{self.message.name} not sent: SecOC, {reason}")
+            return
+        reason = self._secoc.reason
+        if reason not in self._failed:
+            self._failed.add(reason)
+            self._port.log("detection", f"{self.message.name} not sent: SecOC, {reason.value}")
 
     def _reserve(self, freshness: SingleCounterSender) -> None:
         """Note in memory that the next counts are used, before the first of them is."""
@@ -104,44 +143,107 @@ class SecuredTransmission(Transmission):
         block = min(BLOCK, 1 << config.freshness_value_trunc_length - 1)
         end = (1 << config.freshness_value_length) - 1
         self._reserved = min(end, freshness.value + block)
-        store_value(self._port.memory, config.freshness_value_id, self._reserved)
+        store_value(self._port.memory, self.message.name, self._reserved)
+
+
+class _SingleLanes:
+    """The freshness of a single counter on every bus; the newest value is kept in memory."""
+
+    __slots__ = ("_memory", "_name", "_newest", "freshness")
+
+    def __init__(self, message: Message, config: SecOcConfig, port: Port) -> None:
+        self._memory = port.memory
+        self._name = message.name
+        self._newest = load_value(port.memory, message.name)
+        self.freshness = [single_counter_receiver(config, last=self._newest) for _ in port.channels]
+
+    def before(self, lane: int) -> None:
+        """A frame is about to be verified."""
+        fresh = self.freshness[lane]
+        if fresh.last < self._newest - LANE_SKEW:
+            fresh.last = self._newest - LANE_SKEW
+
+    def after(self, lane: int) -> None:
+        """It was."""
+        last = self.freshness[lane].last
+        if last > self._newest:
+            self._newest = last
+            store_value(self._memory, self._name, last)
+
+
+class _MultiLanes:
+    """The freshness of several counters on every bus; `source` knows trip and reset counter."""
+
+    __slots__ = ("_recent", "_source", "freshness")
+
+    def __init__(self, config: SecOcConfig, port: Port, source: TripAndReset) -> None:
+        layout = config.multi_counter
+        assert layout is not None
+        self._source = source
+        self._recent = [(0, 0, 0)]
+        """The newest values accepted on any bus, in order; a bus is never behind the first."""
+        self.freshness = [
+            MultiCounterReceiver(
+                layout,
+                config.freshness_value_trunc_length,
+                source,
+                attempts=config.verify_attempts,
+            )
+            for _ in port.channels
+        ]
+
+    def before(self, lane: int) -> None:
+        """A frame is about to be verified."""
+        fresh, first = self.freshness[lane], self._recent[0]
+        if self._age(fresh.last) < self._age(first):
+            fresh.last = first
+
+    def after(self, lane: int) -> None:
+        """It was."""
+        last, recent = self.freshness[lane].last, self._recent
+        if last not in recent:
+            recent.append(last)
+            recent.sort(key=self._age)
+            del recent[: -LANE_SKEW - 1]
+
+    def _age(self, value: tuple[int, int, int]) -> tuple[bool, tuple[int, int, int]]:
+        """Greater for newer; a trip counter that began anew is newer than all before it."""
+        counts = self._source.counts
+        return counts is not None and value[0] == counts[0], value
 
 
 class FrameGuard:
     """Verifies the frames of one message, bus by bus."""
 
-    __slots__ = ("_fresh", "_message", "_newest", "_port", "_seen", "receivers")
+    __slots__ = ("_lanes", "_message", "_port", "_seen", "receivers")
 
-    def __init__(self, message: Message, port: Port) -> None:
+    def __init__(self, message: Message, port: Port, source: FreshnessSource | None = None) -> None:
         config = _config_of(message)
         self._message = message
         self._port = port
-        keys = KeyStore.of_memory(port.memory)
-        self._newest = load_value(port.memory, config.freshness_value_id)
-        self._fresh = [
-            single_counter_receiver(config, last=self._newest)
-            for _ in (port.channels if config.freshness_value_length else ())
-        ]
         self._seen: set[SecOcReason] = set()
+        self._lanes: _SingleLanes | _MultiLanes | None = None
+        if config.multi_counter is not None:
+            counts = _required(message, source).counts_for(message)
+            self._lanes = _MultiLanes(config, port, counts)
+        elif config.freshness_value_length:
+            self._lanes = _SingleLanes(message, config, port)
+        keys, lanes = KeyStore.of_memory(port.memory), self._lanes
         self.receivers = [
-            SecOcReceiver(config, keys, self._fresh[lane] if self._fresh else None)
+            SecOcReceiver(config, keys, None if lanes is None else lanes.freshness[lane])
             for lane in range(len(port.channels))
         ]
         """One per bus, with its counts of frames rejected by reason."""
 
     def passes(self, data: bytes, now_ns: int, lane: int) -> bool:
         """Whether a payload may go on to the E2E check."""
-        receiver = self.receivers[lane]
-        if not self._fresh:
-            result = receiver.verify(data, now_ns)
+        lanes = self._lanes
+        if lanes is None:
+            result = self.receivers[lane].verify(data, now_ns)
         else:
-            fresh = self._fresh[lane]
-            if fresh.last < self._newest - LANE_SKEW:
-                fresh.last = self._newest - LANE_SKEW
-            result = receiver.verify(data, now_ns)
-            if fresh.last > self._newest:
-                self._newest = fresh.last
-                store_value(self._port.memory, receiver.config.freshness_value_id, fresh.last)
+            lanes.before(lane)
+            result = self.receivers[lane].verify(data, now_ns)
+            lanes.after(lane)
         if result.outcome is not SecOcOutcome.SUCCESS and result.reason not in self._seen:
             self._seen.add(result.reason)
             self._port.log(
@@ -174,9 +276,9 @@ class SecuredReception(Reception):
 
     __slots__ = ("guard",)
 
-    def __init__(self, message: Message, port: Port) -> None:
+    def __init__(self, message: Message, port: Port, source: FreshnessSource | None = None) -> None:
         super().__init__(message)
-        self.guard = FrameGuard(message, port)
+        self.guard = FrameGuard(message, port, source)
         _check_authentic_part(self)
 
     def receive(self, data: bytes, now_ns: int, lane: int = 0) -> None:
@@ -192,9 +294,15 @@ class SecuredRedundantReception(RedundantReception):
 
     __slots__ = ("guard",)
 
-    def __init__(self, message: Message, watch: LaneWatch, port: Port) -> None:
+    def __init__(
+        self,
+        message: Message,
+        watch: LaneWatch,
+        port: Port,
+        source: FreshnessSource | None = None,
+    ) -> None:
         super().__init__(message, watch)
-        self.guard = FrameGuard(message, port)
+        self.guard = FrameGuard(message, port, source)
         _check_authentic_part(self)
 
     def receive(self, data: bytes, now_ns: int, lane: int = 0) -> None:
@@ -218,6 +326,10 @@ class AuthenticPart:
         """Status of one verified payload."""
         return self._checker.check(data[: self._length])
 
+    def no_new_data(self) -> E2eStatus:
+        """Status of a cycle in which nothing arrived that verified."""
+        return self._checker.no_new_data()
+
     @property
     def counter(self) -> int:
         """Counter of the last frame."""
@@ -228,16 +340,20 @@ def _check_authentic_part(reception: Reception) -> None:
     message = reception.message
     if message.e2e is not None:
         length = _config_of(message).authentic_length
-        checker: Any = AuthenticPart(e2e_receiver(message.e2e, length), length)
-        reception._checker = checker
+        reception._checker = AuthenticPart(e2e_receiver(message.e2e, length), length)
 
 
 def _config_of(message: Message) -> SecOcConfig:
     config = message.secoc
-    if config is None or config.multi_counter is not None:
-        raise UsageError(
-            f"message {message.label}: SecOC in an ECU",
-            expected="settings with a single counter, or without freshness",
-            got="none" if config is None else "several counters, which need a freshness master",
-        )
+    assert config is not None
     return config
+
+
+def _required(message: Message, source: FreshnessSource | None) -> FreshnessSource:
+    if source is None:
+        raise UsageError(
+            f"message {message.label}: SecOC freshness of several counters",
+            expected="a FreshnessSource, as `Ecu` has one",
+            got="none",
+        )
+    return source
