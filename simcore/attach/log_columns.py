@@ -7,8 +7,8 @@ for stay in memory. What is not kept is counted: nothing of a log goes missing w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -100,9 +100,12 @@ def read_columns(
 
     `known` are all messages of the database. `on_progress` is told how many bytes have been read.
     A damaged log gives what stood before the damage. Raises `InputError` for a file that cannot be
-    read at all, `UsageError` where a library is missing or a channel that was asked for is not in
-    the log.
+    read at all, `UsageError` where a library is missing, a channel that was asked for is not in
+    the log, or an id or name that was asked for is one thing on one network and another on another.
     """
+    known, chosen = tuple(known), tuple(wanted.messages)
+    _require_one_network(known, chosen)
+    wanted = replace(wanted, messages=chosen)
     channels = Channels()
     collector = _Collector(str(path), known, wanted, channels)
     found = collector.found
@@ -122,6 +125,22 @@ def read_columns(
         )
     found.frames = collector.frames()
     return found
+
+
+def _require_one_network(known: Sequence[Message], chosen: Sequence[Message]) -> None:
+    """Refuse messages that only their network tells apart: a log does not say which it is."""
+    first: dict[int | str, Message] = {}
+    wanted = {key for each in chosen for key in (identifier_of(each), each.name)}
+    keyed = [(key, each) for each in known for key in (identifier_of(each), each.name)]
+    for key, message in keyed:
+        other = first.setdefault(key, message)
+        if key in wanted and other.bus != message.bus:
+            buses = dict.fromkeys(each.bus for each in known if each.bus)
+            raise UsageError(
+                "bus",
+                expected=f"one of {', '.join(buses)} (--bus)",
+                got=f"none, for {other.label} of {other.bus} and {message.label} of {message.bus}",
+            )
 
 
 def blocks_of_log(path: Path, channels: Channels) -> Blocks:

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Load what can be loaded, list what was left out, and accept every problem.",
 )
-def dbc(file: Path, lenient: bool) -> None:
+@click.option(
+    "--protection",
+    type=click.Path(path_type=Path),
+    metavar="FILE.toml",
+    help="E2E and SecOC settings [default: <stem>.protection.toml beside FILE].",
+)
+def dbc(file: Path, lenient: bool, protection: Path | None) -> None:
     """List the messages of FILE with cycle times, exact and worst-case wire time, and bus load.
 
     FILE is a DBC, KCD, SYM or ARXML file. Its problems follow; with an error among them the
@@ -31,7 +37,7 @@ def dbc(file: Path, lenient: bool) -> None:
     from simcore.network import Database
     from simcore.rig.timing import timing_of
 
-    database = Database.load(file, lenient=lenient)
+    database = Database.load(file, lenient=lenient, protection=protection)
     try:
         timing = timing_of(database)
     except UsageError as error:  # bit rates that no controller has
@@ -90,8 +96,11 @@ def _print_problems(database: Database) -> int:
     counts = dict.fromkeys(("error", "warning", "dropped"), 0)
     for problem in database.problems:
         counts[problem.severity] += 1
-        line = "" if problem.line is None else f"line {problem.line}: "
-        click.echo(f"{problem.severity}: {line}{problem.where}: {problem.text}")
+        place = "" if problem.line is None else f"line {problem.line}: "
+        if problem.file != database.name:  # that of the protection settings
+            number = "" if problem.line is None else f":{problem.line}"
+            place = f"{problem.file}{number}: "
+        click.echo(f"{problem.severity}: {place}{problem.where}: {problem.text}")
     click.echo(
         f"{len(database.problems)} problems: {counts['error']} errors, "
         f"{counts['warning']} warnings, {counts['dropped']} left out"
@@ -106,6 +115,8 @@ def _protection(message: Message) -> str:
         parts.append(message.e2e.profile + (f" 0x{message.e2e.data_id:04X}" if has_id else ""))
     if message.secoc is not None:
         parts.append("SecOC")
+    if message.secoc_sync is not None:
+        parts.append("freshness sync")
     return " ".join(parts) or "-"
 
 

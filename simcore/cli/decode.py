@@ -70,10 +70,11 @@ def _time(text: str) -> int:
     "--from", "from_ns", type=_time, metavar="TIME", help="Leave out what was before, as 1.5s."
 )
 @click.option("--to", "until_ns", type=_time, metavar="TIME", help="Leave out this and later.")
+@click.option("--bus", "network", metavar="NAME", help="Which network of a database of several.")
 @click.option("--raw", is_flag=True, help="Raw values instead of physical ones.")
 @click.option("--texts", is_flag=True, help="In CSV, texts of value tables instead of numbers.")
 @click.option("--lenient", is_flag=True, help="Load what can be loaded of a bad database.")
-@click.option("--force", is_flag=True, help="Write over what is there.")
+@click.option("--force", is_flag=True, help="Replace what an earlier call has written there.")
 def decode(
     log_file: Path,
     dbc_file: Path,
@@ -82,6 +83,7 @@ def decode(
     channels: tuple[str, ...],
     from_ns: int | None,
     until_ns: int | None,
+    network: str | None,
     raw: bool,
     texts: bool,
     lenient: bool,
@@ -92,8 +94,9 @@ def decode(
     Columns are called Message.Signal, with the times in ns in Message.time_ns; a message that came
     on several channels is Message@CHANNEL. An npz archive and an MF4 file hold all messages. CSV is
     one file where one message came, and a folder of the same name with a file each where several
-    did. Times of --from and --to are those of the log. Of a damaged log everything before the
-    damage is decoded.
+    did; --force leaves nothing old of either. Times of --from and --to are those of the log. Of a
+    damaged log everything before the damage is decoded. --bus is needed where networks of FILE.dbc
+    have ids or names in common.
 
     \b
     Exit codes: 0 decoded, 2 usage, 3 a log or database that cannot be read (to its end) or have
@@ -104,10 +107,12 @@ def decode(
 
     target = Path(f"{log_file.stem}.npz") if output is None else output
     _check_output(target, raw=raw, texts=texts, force=force)
+    _keep_inputs(target, log_file, dbc_file)
     database = Database.load(dbc_file, lenient=lenient)
     _print_dropped(database)
+    known = _messages_of(database, network)
     wanted = Wanted(
-        messages=_chosen(database, message_names),
+        messages=_chosen(database, network, message_names, known),
         channels=frozenset(channels),
         from_ns=from_ns,
         until_ns=until_ns,
@@ -118,20 +123,20 @@ def decode(
         reading = progress.add_task(f"reading {log_file.name}", total=size)
         found = read_columns(
             log_file,
-            database.messages,
+            known,
             wanted,
             on_progress=lambda done: progress.update(reading, completed=done),
         )
         tables = _tables(found.frames)
         files = _write(target, tables, progress, raw=raw, texts=texts) if tables else []
     with unbroken_output():
-        _print_result(found, tables, database, files)
+        _print_result(found, tables, known, files)
     raise click.exceptions.Exit(int(_finish(found, tables, log_file)))
 
 
 def _check_output(target: Path, *, raw: bool, texts: bool, force: bool) -> None:
     """Find out before the work whether its result can and may be written."""
-    from simcore.report.columns import csv_folder
+    from simcore.report.columns import csv_folder, foreign_file
 
     suffix = target.suffix.lower()
     if suffix not in _SUFFIXES:
@@ -150,6 +155,23 @@ def _check_output(target: Path, *, raw: bool, texts: bool, force: bool) -> None:
     for place in places:
         if place.exists() and not force:
             raise UsageError("--output", expected="a new name, or --force", got=f"{place}: exists")
+    if target.is_dir():
+        raise UsageError("--output", expected="a file to replace", got=f"{target}: a folder")
+    foreign = foreign_file(target) if suffix == ".csv" else None
+    if foreign is not None:
+        raise UsageError(
+            "--output",
+            expected=f"nothing but decoded tables in {csv_folder(target)} to replace",
+            got=str(foreign),
+        )
+
+
+def _keep_inputs(target: Path, *inputs: Path) -> None:
+    """Refuse to write over what is read, whatever `--force` says."""
+    for each in inputs:
+        is_same = target.exists() and each.exists() and target.samefile(each)
+        if is_same or target.resolve() == each.resolve():
+            raise UsageError("--output", expected="another file than those read", got=str(target))
 
 
 def _print_dropped(database: Database) -> None:
@@ -158,11 +180,24 @@ def _print_dropped(database: Database) -> None:
             click.echo(str(problem), err=True)
 
 
-def _chosen(database: Database, names: tuple[str, ...]) -> list[Message]:
+def _messages_of(database: Database, network: str | None) -> list[Message]:
+    """All messages of the network."""
+    if network is not None and network not in database.buses:
+        from simcore.network.messages import unknown_name
+
+        raise unknown_name(f"{database.name}: unknown bus", network, database.buses)
+    return [each for each in database.messages if network is None or each.bus == network]
+
+
+def _chosen(
+    database: Database, network: str | None, names: tuple[str, ...], known: list[Message]
+) -> list[Message]:
     """The messages of these names, all of them where there are no names."""
+    present = {each.name for each in known}
     for name in names:
-        database.message(name)
-    return [each for each in database.messages if not names or each.name in names]
+        if name not in present:
+            database.message(name, bus=network)  # says so, with the nearest name
+    return [each for each in known if not names or each.name in names]
 
 
 def _progress() -> Progress:
@@ -203,13 +238,14 @@ def _tables(frames: list[Frames]) -> list[Table]:
 def _write(
     target: Path, tables: list[Table], progress: Progress, *, raw: bool, texts: bool
 ) -> list[Path]:
-    from simcore.report.columns import write_csv, write_npz
+    from simcore.report.columns import remove_csv, write_csv, write_npz
 
     total = sum(len(table.time_ns) for table in tables)
     writing = progress.add_task(f"writing {target.name}", total=total)
     on_rows = partial(progress.advance, writing)
     suffix = target.suffix.lower()
     if suffix == ".csv":
+        remove_csv(target)  # a file and a folder of tables would else stand side by side
         return write_csv(target, tables, raw=raw, texts=texts, on_rows=on_rows)
     if suffix == ".mf4":
         from simcore.report.columns_mf4 import write_columns_mf4
@@ -219,7 +255,7 @@ def _write(
 
 
 def _print_result(
-    found: LogColumns, tables: list[Table], database: Database, files: list[Path]
+    found: LogColumns, tables: list[Table], known: list[Message], files: list[Path]
 ) -> None:
     frames = sum(len(table.time_ns) for table in tables)
     columns = sum(len(table.message.signals) for table in tables)
@@ -233,7 +269,7 @@ def _print_result(
     _print_counts("shorter than the message", found.short)
     _print_counts("remote frames", found.remote)
     _print_counts("cannot be decoded", found.undecodable)
-    for message in database.messages:
+    for message in known:
         if message.label in found.undecodable:
             click.echo(f"         {message.label}: {message.defect}")
     for kind, count in sorted(found.faults.items()):

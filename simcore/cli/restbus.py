@@ -87,14 +87,15 @@ def _duration(context: click.Context, parameter: click.Parameter, value: str | N
     "sets",
     multiple=True,
     metavar="MSG.SIG=VALUE",
-    help="Send this value: a number or a text of the value table.",
+    help="Send this value: a number or a text of the value table. Not for what E2E and SecOC fill "
+    "in: see --fault.",
 )
 @click.option(
     "--write",
     "writes",
     multiple=True,
     metavar="MSG.SIG=VALUE@SECONDS",
-    help="Write it at a time, with the events it raises.",
+    help="Write it at a time before the end, with the events it raises.",
 )
 @click.option(
     "--drive",
@@ -110,7 +111,8 @@ def _duration(context: click.Context, parameter: click.Parameter, value: str | N
     multiple=True,
     metavar="NAME:KEY=VALUE,...@START[+DURATION]",
     help="Break a message, as MessageStopped:message=M,frames=5@2 or "
-    "MessageCycle:message=M,cycle_ms=7@1+0.5; a wrong NAME lists them all.",
+    "MessageCycle:message=M,cycle_ms=7@1+0.5; it begins before the end. A wrong NAME lists "
+    "them all, node=NODE is needed where several send M.",
 )
 @click.option(
     "--cycle",
@@ -208,8 +210,9 @@ def restbus(
     nodes left out are expected there; those left out by --play may be missing.
 
     \b
-    Exit codes: 0 passed, 1 a check failed, nothing was sent, or a finding, 2 usage, 3 invalid
-    input or an interface that cannot be opened, 70 internal error, 130 interrupted.
+    Exit codes: 0 passed, 1 a check failed, nothing was sent, a fault concerned no frame, or a
+    finding, 2 usage, 3 invalid input or an interface that cannot be opened, 70 internal error,
+    130 interrupted.
     """
     from simcore.network import Database
 
@@ -219,7 +222,9 @@ def restbus(
         with unbroken_output():
             _print_file(file, database)
         rig = _restbus(database, seed, choices)
-    _apply(rig, sets, writes, drives, faults)
+    if interface is None:
+        duration_ns = duration_ns or DEFAULT_DURATION_NS
+    _apply(rig, duration_ns, sets, writes, drives, faults)
     relax_collector()
     with unbroken_output():
         _print_head(rig, rates_given=choices["nominal_bps"] is not None)
@@ -230,7 +235,8 @@ def restbus(
             code = _join(rig, foreign, f"{interface} {channel}", duration_ns, tolerated)
         _write_logs(rig, file, output)
     else:
-        code = _simulate(rig, file, duration_ns or DEFAULT_DURATION_NS, output)
+        assert duration_ns is not None
+        code = _simulate(rig, file, duration_ns, output)
     raise click.exceptions.Exit(int(code))
 
 
@@ -272,7 +278,7 @@ def _restbus(database: Database, seed: int, choices: dict[str, Any]) -> Restbus:
         play=choices["play"],
         all_but=choices["all_but"],
         seed=seed,
-        timing=_timing(database, choices["nominal_bps"], choices["data_bps"]),
+        timing=_timing(database, choices["network"], choices["nominal_bps"], choices["data_bps"]),
         bus=choices["network"],
         spread_offsets=choices["spread"],
         cycles=dict(map(cycle_of, choices["cycles"])),
@@ -280,7 +286,9 @@ def _restbus(database: Database, seed: int, choices: dict[str, Any]) -> Restbus:
     )
 
 
-def _timing(database: Database, nominal_bps: int | None, data_bps: int | None) -> BitTiming | None:
+def _timing(
+    database: Database, bus: str | None, nominal_bps: int | None, data_bps: int | None
+) -> BitTiming | None:
     """Rates of the command line, for the rest those of the database."""
     from simcore.bus import BitTiming
     from simcore.rig.timing import timing_of
@@ -290,7 +298,7 @@ def _timing(database: Database, nominal_bps: int | None, data_bps: int | None) -
     if data_bps is not None and not database.is_fd:
         where = f"--data-bps {data_bps}"
         raise UsageError(where, expected="a file with CAN FD messages", got=database.name)
-    known = timing_of(database)
+    known = timing_of(database, bus)
     return BitTiming(
         nominal_bps=nominal_bps or known.nominal_bps,
         data_bps=(data_bps or known.data_bps) if database.is_fd else None,
@@ -304,10 +312,10 @@ def _send_types(words: Sequence[str], file: Path | None) -> SendTypes:
     return SendTypes({**table, **SendTypes.parse(words).extra})
 
 
-def _apply(rig: Restbus, *words: Sequence[str]) -> None:
+def _apply(rig: Restbus, end_ns: int | None, *words: Sequence[str]) -> None:
     from simcore.cli.restbus_orders import apply
 
-    apply(rig, *words)
+    apply(rig, *words, end_ns=end_ns)
 
 
 def _print_file(file: Path, database: Database) -> None:
@@ -383,9 +391,13 @@ def _result(rig: Restbus, file: Path, duration_ns: int, output: Output) -> Scena
 
 
 def _judge(rig: Restbus, buses: tuple[BusStatistics, ...]) -> None:
-    """A restbus that sends nothing is not what anybody wanted."""
+    """A restbus that sends nothing is not what anybody wanted, nor a fault that breaks nothing."""
     count = sum(bus.frame_count for bus in buses)
     rig.check(REQUIREMENT, count > 0, measured=f"{count}", limit=">= 1", text="frames on the bus")
+    for fault in rig.faults:
+        if fault.did_nothing:
+            text = f"frames that the fault concerned ({fault.fault.sentence})"
+            rig.check(REQUIREMENT, False, measured="0", limit=">= 1", text=text)
 
 
 def _written(folder: Path, result: ScenarioResult) -> list[tuple[str, Path]]:
@@ -452,7 +464,10 @@ def _join(
     report = joined.run(None if duration_ns is None else duration_ns / NS_PER_S)
     with unbroken_output():
         print_bridge(report)
-    failed = [
+    idle = [fault.fault.sentence for fault in rig.faults if fault.did_nothing]
+    for sentence in idle:
+        click.echo(f"fault    concerned no frame: {sentence}")
+    failed = idle + [
         finding for finding in report.findings if not any(text in finding for text in tolerated)
     ]
     return Exit.CHECK_FAILED if failed else Exit.PASSED

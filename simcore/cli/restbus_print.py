@@ -36,9 +36,10 @@ def print_head(rig: Restbus, *, rates_given: bool) -> None:
     timing = rig.timing
     data = "" if timing.data_bps is None else f", data {timing.data_bps / 1e6:g} Mbit/s"
     database = rig.database
-    named = database.nominal_bps is not None and (
-        timing.data_bps is None or database.data_bps is not None
-    )
+    from simcore.rig.timing import given_rates_bps
+
+    nominal_bps, data_bps = given_rates_bps(database, rig.network)
+    named = nominal_bps is not None and (timing.data_bps is None or data_bps is not None)
     assumed = "" if rates_given or named else " (assumed: the file does not name both)"
     if timing.data_bps is None and assumed:
         assumed = " (assumed: the file does not name it)"

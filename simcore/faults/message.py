@@ -51,6 +51,7 @@ class MessageFault:
     """Frames it lasts; `None` until it is cleared."""
 
     needs_e2e: ClassVar[bool] = False
+    needs_counter: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.frames is not None:
@@ -74,6 +75,8 @@ class MessageFault:
                 expected="a message with E2E protection",
                 got="one without",
             )
+        if self.needs_counter:
+            require_counter(f"{type(self).__name__}, message {path.message.label}", path)
         self._check(path)
         return self._filter(path)
 
@@ -82,6 +85,13 @@ class MessageFault:
 
     def _filter(self, path: MessagePath) -> MessageFilter:
         raise NotImplementedError
+
+
+def require_counter(where: str, path: MessagePath) -> None:
+    """Refuse a message whose counter nothing could break or shift."""
+    if path.counter_modulo < 2:
+        got = "without E2E protection" if path.header is None else "with a checksum only"
+        raise UsageError(where, expected="a message with a counter", got=f"one {got}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +106,9 @@ class _Resuming(MessageFault):
             raise UsageError(where, expected=f"one of {', '.join(RESUMES)}", got=repr(self.resume))
 
     def _check(self, path: MessagePath) -> None:
-        if self.resume != JUMP_BACK and path.header is None:
-            raise UsageError(
-                f"{type(self).__name__}, message {path.message.label}: resume {self.resume!r}",
-                expected="a message with a counter",
-                got="one without E2E protection",
-            )
+        if self.resume != JUMP_BACK:
+            where = f"{type(self).__name__}, message {path.message.label}"
+            require_counter(f"{where}: resume {self.resume!r}", path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +168,7 @@ class CounterFrozen(_Resuming):
     """The counter stays at that of the first frame concerned; the checksum is right."""
 
     needs_e2e: ClassVar[bool] = True
+    needs_counter: ClassVar[bool] = True
 
     @property
     def _what(self) -> str:
@@ -177,6 +185,7 @@ class CounterOffset(_Resuming):
     offset: int
 
     needs_e2e: ClassVar[bool] = True
+    needs_counter: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _Resuming.__post_init__(self)
@@ -189,6 +198,15 @@ class CounterOffset(_Resuming):
     def _what(self) -> str:
         return f"counter off by {self.offset:+d}"
 
+    def _check(self, path: MessagePath) -> None:
+        _Resuming._check(self, path)
+        if self.offset % path.counter_modulo == 0:
+            raise UsageError(
+                f"CounterOffset, message {path.message.label}: offset",
+                expected=f"no multiple of {path.counter_modulo}, after which its counter is back",
+                got=str(self.offset),
+            )
+
     def _filter(self, path: MessagePath) -> MessageFilter:
         return CounterFilter(path, self.frames, self.resume, "offset", self.offset)
 
@@ -198,6 +216,7 @@ class CounterRandom(_Resuming):
     """The counter is random and never the right one; the checksum is right."""
 
     needs_e2e: ClassVar[bool] = True
+    needs_counter: ClassVar[bool] = True
 
     @property
     def _what(self) -> str:

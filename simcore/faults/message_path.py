@@ -56,6 +56,11 @@ class MessagePath:
         self.on_end: Callable[[], object] | None = None
         """Called when a fault for a number of frames is over by itself."""
 
+    @property
+    def counter_modulo(self) -> int:
+        """How many values the counter has; 1 where there is none."""
+        return 1 if self.header is None else self.header.counter_modulo
+
 
 def _nowhere(frame: Frame, channel: str | None) -> None:
     raise UsageError("message fault", expected="a filter in place")
@@ -110,7 +115,7 @@ class MessageFilter:
     @property
     def effect(self) -> str:
         """For the report."""
-        return f"{self.count} frame{'' if self.count == 1 else 's'} concerned"
+        return f"{self.count or 'no'} frame{'' if self.count < 2 else 's'} concerned"
 
     def node_started(self) -> None:
         """The sender was switched on anew: its counter begins anew, too."""
@@ -151,8 +156,7 @@ class CountingFilter(MessageFilter):
     @property
     def modulo(self) -> int:
         """Of the counter."""
-        header = self.path.header
-        return 1 if header is None else header.counter_modulo
+        return self.path.counter_modulo
 
     def _pass_after(self, frame: Frame, channel: str | None) -> None:
         counter = self._counter_of(frame)

@@ -27,12 +27,13 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from simcore.errors import InputError
+from simcore.errors import InputError, UsageError
 from simcore.network import Message
 from simcore.network.batch import BatchDecoder
 
 _TIME = "time_ns"
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
+_HEAD_LENGTH = 4096
 _ROWS = 8192
 """Rows of a CSV table made at a time."""
 
@@ -130,6 +131,55 @@ def write_csv(
 def csv_folder(path: Path) -> Path:
     """Where the tables go when there are several."""
     return path.with_suffix("")
+
+
+def foreign_file(path: Path) -> Path | None:
+    """What in `csv_folder(path)` is no table of `write_csv`, the folder itself where it is none."""
+    folder = csv_folder(path)
+    if not folder.is_dir():
+        return folder if folder.exists() else None
+    return next((each for each in sorted(folder.iterdir()) if not _is_table(each)), None)
+
+
+def _is_table(path: Path) -> bool:
+    """Whether a file begins as `write_csv` begins one."""
+    if path.suffix != ".csv" or path.is_symlink() or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.readline(_HEAD_LENGTH)
+    except OSError:
+        return False
+    names = next(csv.reader([head.decode("utf-8", "replace")]), [""])
+    return names[0].endswith(f".{_TIME}")
+
+
+def remove_csv(path: Path) -> None:
+    """Take away what `write_csv` wrote to `path` or into its folder, and nothing else.
+
+    Raises `UsageError` where something else is there, `InputError` where it cannot be removed.
+    """
+    foreign = foreign_file(path)
+    if foreign is not None:
+        raise UsageError(
+            str(csv_folder(path)),
+            expected="a folder with nothing but decoded tables in it, to write over",
+            got=str(foreign),
+        )
+    folder = csv_folder(path)
+    try:
+        path.unlink(missing_ok=True)
+        if folder.is_dir():
+            for each in folder.iterdir():
+                each.unlink()
+            folder.rmdir()
+    except OSError as failure:
+        raise InputError(
+            "writing the columns",
+            expected="old tables that can be removed",
+            got=failure.strerror or str(failure),
+            file=str(path),
+        ) from failure
 
 
 def file_names(tables: Sequence[Table]) -> list[str]:

@@ -22,7 +22,8 @@ from simcore.faults import EcuSilent
 from simcore.faults.message_path import MessageFilter
 from simcore.kernel import FreeRunning, Pacing, Priority, RandomStreams, Scheduler, StuckError
 from simcore.kernel.scheduler import require_copyable
-from simcore.network import Database
+from simcore.network import Database, Message
+from simcore.network.database import NO_SENDER
 from simcore.network.messages import Number
 from simcore.rig.arguments import require_callable, require_time
 from simcore.rig.events import EventLog
@@ -65,6 +66,8 @@ class Bench:
         self._idle_calls = 0
         self._acting = False
         self._hosts: dict[str, NodeHost] = {}
+        self._replaced: set[str] = set()
+        """Places into which a module was put during the run."""
 
     # -- time -----------------------------------------------------------------------------------
 
@@ -169,6 +172,7 @@ class Bench:
                 )
         self._revive(name)
         self.log.add(name, "note", f"replaced by {type(node).__name__}")
+        self._replaced.add(name)
         host.replace(node)
 
     def restbus(self, name: str) -> RestbusNode:
@@ -207,6 +211,22 @@ class Bench:
         """Let a fault take the frames of a message that a node sends; what `inject` does."""
         self._host(name).disturb_message(added)
 
+    def may_send(self, name: str, message: Message) -> bool:
+        """Whether a message may come from a place: its sender's, or one with another module in."""
+        if name not in self._hosts:
+            return False
+        node = self.node(name)
+        if isinstance(node, RestbusNode):
+            return node.rule_of(message) is not None
+        return name in self._replaced or name in (message.senders or (NO_SENDER,))
+
+    def send_once(self, name: str, message: str) -> None:
+        """Let the restbus send a message of a node now, unless the node is off."""
+        host = self._host(name)
+        if host.running:
+            self.restbus(name).send(message, self.now_ns)
+            host.ask_again()
+
     def silence(self, name: str) -> None:
         """Take a node's supply away; what `EcuSilent` does. `reset` gives it back."""
         host = self._host(name)
@@ -215,9 +235,13 @@ class Bench:
 
     # -- looking at the bus ----------------------------------------------------------------------
 
+    def message_named(self, name: str) -> Message:
+        """A message of what is on the rig's buses. Raises `UsageError` for an unknown name."""
+        return self.database.message(name)
+
     def signal(self, message: str, signal: str) -> Number | None:
         """Physical value of a signal as it was last on a bus; `None` before its first frame."""
-        found = self.database.message(message)
+        found = self.message_named(message)
         reader = found.codec.reader(signal)
         for record in reversed(self.recorder.frames):
             if carries(record, found):
@@ -231,7 +255,7 @@ class Bench:
         """Run until a frame of `message` arrives whose decoded values `accept` takes."""
         require_callable("wait_for, accept", accept)
         return self.run_until(
-            FrameSeen(self.recorder.frames, self.database.message(message), accept),
+            FrameSeen(self.recorder.frames, self.message_named(message), accept),
             timeout=timeout,
         )
 

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from simcore.bus import Bus
+from simcore.ecu import RestbusNode
 from simcore.errors import UsageError
 from simcore.faults import EcuSilent, MessageFault
-from simcore.faults.message_path import MessageFilter, MessagePath
+from simcore.faults.message_path import CycleFilter, MessageFilter, MessagePath
 from simcore.kernel import Scheduler
+from simcore.network import Message
 from simcore.network.database import NO_SENDER
 from simcore.rig.arguments import require_time
 from simcore.rig.result import FaultRecord
@@ -91,6 +93,11 @@ class InjectedFault:
             self.stop_ns = self._rig.now_ns
 
     @property
+    def did_nothing(self) -> bool:
+        """Whether it is a message's and no frame has come its way so far."""
+        return isinstance(self._handle, _DisturbedMessage) and not self._handle.count
+
+    @property
     def node(self) -> str | None:
         """The node it concerns, where it is one."""
         return self.sender or getattr(self.fault, "node", None)
@@ -130,26 +137,47 @@ class _DisturbedMessage:
     def effect(self) -> str:
         return self._filter.effect
 
+    @property
+    def count(self) -> int:
+        return self._filter.count
+
     def remove(self) -> None:
         self._filter.end()
 
 
 def _disturb_message(rig: Bench, fault: MessageFault) -> InjectedFault:
-    message = rig.database.message(fault.message)
-    senders = [name for name in message.senders or (NO_SENDER,) if name in rig.nodes]
-    wanted = fault.node if fault.node is not None else senders[0] if len(senders) == 1 else None
-    if wanted is None or (fault.node is not None and fault.node not in rig.nodes):
-        raise UsageError(
-            f"{type(fault).__name__}, message {message.label}: node",
-            expected=f"one of {', '.join(senders) or 'the nodes'}",
-            got=repr(fault.node),
-        )
+    message = rig.message_named(fault.message)
+    wanted = sender_of(rig, fault, message)
     path = MessagePath(message, wanted, rig.scheduler, rig.random.stream(f"fault.{message.name}"))
     filter_ = fault.begin(path)
     injected = InjectedFault(rig, fault, _DisturbedMessage(filter_), sender=wanted)
     path.on_end = injected.over
     rig.disturb_message(wanted, filter_)
+    if isinstance(filter_, CycleFilter):
+        _begin_cycle(rig, wanted, message)
     return injected
+
+
+def sender_of(rig: Bench, fault: MessageFault, message: Message) -> str:
+    """Whose frames a fault takes. Raises `UsageError` for a node that does not send the message."""
+    own = [name for name in message.senders or (NO_SENDER,) if rig.may_send(name, message)]
+    if fault.node is None and len(own) == 1:
+        return own[0]
+    if fault.node is None or not rig.may_send(fault.node, message):
+        raise UsageError(
+            f"{type(fault).__name__}, message {message.label}: node",
+            expected=f"one of its senders, {', '.join(own) or 'of which none is here'}",
+            got=repr(fault.node),
+        )
+    return fault.node
+
+
+def _begin_cycle(rig: Bench, name: str, message: Message) -> None:
+    """What has no cycle of its own gives no frame to repeat: the restbus sends it once."""
+    node = rig.node(name)
+    rule = node.rule_of(message) if isinstance(node, RestbusNode) else None
+    if rule is not None and not rule.cycle_ns:
+        rig.send_once(name, rule.message.name)
 
 
 def inject(rig: Bench, fault: AnyFault, *, duration: int | None) -> InjectedFault:

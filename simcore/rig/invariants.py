@@ -108,17 +108,19 @@ def _assistance_rows(rig: Bench) -> Iterator[tuple[int, int]]:
     message = rig.database.message(name)
     reader = message.codec.reader(*_ASSISTANCE)
     checker = None
+    secoc = message.secoc
+    length = message.length if secoc is None else secoc.authentic_length
     if message.e2e is not None:
-        checker = e2e_receiver(message.e2e, message.length)
+        checker = e2e_receiver(message.e2e, length)
     lifetime_rows = 3 * (message.cycle_time_ns or NS_PER_MS) // NS_PER_MS
     begin: int | None = None
     for record in rig.recorder.frames:
         frame = record.frame
         if frame.arbitration_id != message.arbitration_id or record.sender not in message.senders:
             continue
-        if checker is not None and checker.check(frame.data) not in USABLE:
-            continue
         if len(frame.data) != message.length:
+            continue
+        if checker is not None and checker.check(frame.data[:length]) not in USABLE:
             continue
         row = record.eof_ns // NS_PER_MS
         if begin is not None:

@@ -85,6 +85,7 @@ def test_keys(node: str, database: Database) -> dict[int, bytes]:
     """Test keys for the slots that the messages of a node name, sent and received."""
     messages = (*database.sent_by(node), *database.received_by(node))
     slots = {message.secoc.key_id for message in messages if message.secoc is not None}
+    slots |= {each.secoc_sync.key_id for each in database.messages if each.secoc_sync is not None}
     return {slot: test_key(slot) for slot in sorted(slots)}
 
 

@@ -17,10 +17,11 @@ from simcore.ecu import Node, RestbusNode
 from simcore.ecu.restbus import EVERY
 from simcore.ecu.restbus_values import Source
 from simcore.ecu.seam import Port
-from simcore.errors import UsageError
+from simcore.errors import InputError, UsageError
 from simcore.kernel import Pacing, Priority
 from simcore.network import Database, Message
 from simcore.network.database import NO_SENDER
+from simcore.network.interaction_check import require_send_types
 from simcore.network.interaction_offsets import spread
 from simcore.network.interaction_rules import send_rules_of
 from simcore.network.messages import Number, unknown_name
@@ -113,7 +114,7 @@ class Restbus(Bench):
         self._send_types = send_types
         self.network = _network(database, bus)
         """Name of the network, in a file of several."""
-        self.timing = timing if timing is not None else timing_of(database)
+        self.timing = timing if timing is not None else timing_of(database, self.network)
         wire = Bus(channel, self.timing, self.scheduler, log=self.recorder.frames)
         wire.attach(ANALYSER)
         self.buses = (wire,)
@@ -125,6 +126,9 @@ class Restbus(Bench):
         """Messages that another node's of the same name keeps from being played."""
         shares = self._shares()
         self._require_cycles()
+        if not database.is_lenient:
+            played = [self.message(name) for names in shares.values() for name in names]
+            require_send_types(played, send_types)
         nodes = self._nodes(shares, send_types, {})
         self.offsets = self._offsets(nodes, spread_offsets)
         """Start delays in ns by message, where they are spread; else empty."""
@@ -149,6 +153,10 @@ class Restbus(Bench):
     def message(self, name: str) -> Message:
         """A message of this network. Raises `UsageError` with the nearest name for an unknown."""
         return self.database.message(name, bus=self.network)
+
+    def message_named(self, name: str) -> Message:
+        """The same; what `Bench` asks."""
+        return self.message(name)
 
     def messages_of(self, node: str) -> tuple[Message, ...]:
         """The messages of a node on this network, played or not."""
@@ -361,9 +369,17 @@ class Restbus(Bench):
                     for message in self.messages_of(name)
                     if len(message.senders) < 2  # of several, another may be meant to
                     and not message.defect
-                    and send_rules_of(message, self._send_types).is_plain
+                    and self._is_plain(message)
                 ]
         return tuple(found)
+
+    def _is_plain(self, message: Message) -> bool:
+        """Whether a module's message is just cyclic; one with rules that nobody knows is not."""
+        try:
+            rules = send_rules_of(message, self._send_types, lenient=self.database.is_lenient)
+        except InputError:
+            return False
+        return rules.is_plain
 
 
 def _network(database: Database, bus: str | None) -> str | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import struct
 import zlib
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -400,3 +402,15 @@ def test_an_empty_file_is_what_the_reader_says_it_is(tmp_path: Path, suffix: str
     path = tmp_path / f"empty{suffix}"
     path.write_bytes(b"")
     assert_same(path)
+
+
+def test_messages_that_only_their_network_tells_apart_are_refused(mixed: Path) -> None:
+    known = [replace(SMALL.messages[0], bus=bus) for bus in ("B1", "B2")]
+    name = re.escape(known[0].label)
+    told = rf"{name} of B1 and {name} of B2"
+    with pytest.raises(
+        UsageError,
+        match=rf"^bus: expected one of B1, B2 \(--bus\), got none, for {told}$",
+    ):
+        read_columns(mixed, known, Wanted(messages=known))
+    assert read_columns(mixed, known[:1], Wanted(messages=known[:1])).frames

@@ -252,3 +252,32 @@ def test_bit_rates_that_no_controller_has_are_exit_3(simcore: Simcore) -> None:
     ended = simcore("dbc", "slow.dbc")
     assert ended.code == 3
     assert "slow.dbc: BitTiming.data_bps: expected at least nominal_bps" in ended.err
+
+
+def test_protection_comes_from_a_file_of_its_own_and_its_problems_name_it(
+    simcore: Simcore,
+) -> None:
+    Path("a.dbc").write_text("BU_: A\nBO_ 1 M: 8 A\n", encoding="utf-8")
+    Path("own.toml").write_text(
+        '[e2e.messages.M]\nprofile = "P05"\ndata_id = 0x123\n', encoding="utf-8"
+    )
+    ended = simcore("dbc", "a.dbc", "--protection", "own.toml")
+    assert ended.code == 0 and any(line.endswith("  P05 0x0123") for line in ended.lines)
+    Path("own.toml").write_text('[e2e]\npreset = "vw_mqb"\n', encoding="utf-8")
+    ended = simcore("dbc", "a.dbc", "--protection", "own.toml")
+    assert ended.code == 0
+    assert "warning: own.toml:2: preset vw_mqb: no message has its layout" in ended.out
+    assert simcore("dbc", "a.dbc", "--protection", "none.toml").code == 3
+
+
+def test_a_negative_start_bit_is_listed_as_an_error(simcore: Simcore) -> None:
+    Path("neg.dbc").write_text(
+        'BU_: A\nBO_ 1 M: 8 A\n SG_ S : -1|8@1+ (1,0) [0|0] "" A\n', encoding="utf-8"
+    )
+    ended = simcore("dbc", "neg.dbc")
+    assert ended.code == 3
+    assert (
+        "error: line 2: message M: signal S: expected a start bit of 0 or more, got -1"
+        in ended.lines
+    )
+    assert simcore("dbc", "neg.dbc", "--lenient").code == 0

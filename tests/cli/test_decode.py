@@ -236,7 +236,7 @@ def test_a_folder_of_csv_files_is_not_mixed_with_another(
         (["-o", "a.txt"], "--output: expected a name ending in .npz, .csv, .mf4, got a.txt"),
         (["--texts"], "--texts: expected a .csv output, got bus.npz"),
         (["--texts", "--raw", "-o", "a.csv"], "--texts: expected no --raw with it, got both"),
-        (["--message", "Gearbux"], "unknown message 'Gearbux': did you mean 'Gearbox'?"),
+        (["--message", "Gearbux"], "unknown message 'Gearbux': did you mean 'Gearbox'? (net.dbc)"),
         (["--channel", "can9"], "channel: expected one of can0, got can9"),
     ],
 )
@@ -353,3 +353,119 @@ def test_the_same_log_gives_the_same_bytes(simcore: Simcore, dbc: Path, log: Pat
     simcore("decode", log, dbc, "-o", "one.npz")
     simcore("decode", log, dbc, "-o", "two.npz")
     assert Path("one.npz").read_bytes() == Path("two.npz").read_bytes()
+
+
+KCD = """<NetworkDefinition xmlns="http://kayak.2codeornot2code.org/1.0"><Document name="x"/>
+<Node id="1" name="A"/>
+<Bus name="B1"><Message id="0x1" name="M" length="2"><Producer><NodeRef id="1"/></Producer>
+<Signal name="S" offset="0" length="8"/></Message>
+<Message id="0x2" name="Alone" length="1"><Producer><NodeRef id="1"/></Producer>
+<Signal name="T" offset="0" length="8"/></Message></Bus>
+<Bus name="B2"><Message id="0x1" name="M" length="2"><Producer><NodeRef id="1"/></Producer>
+<Signal name="S" offset="8" length="8"/></Message></Bus>
+</NetworkDefinition>"""
+
+
+CLASH = "bus: expected one of B1, B2 (--bus), got none, for 0x001 M of B1 and 0x001 M of B2"
+
+
+@pytest.fixture
+def networks(folder: Path) -> tuple[Path, Path]:
+    """A log of two ids, and two networks that both have the first one."""
+    (folder / "two.kcd").write_text(KCD, encoding="utf-8")
+    (folder / "two.log").write_text("(1.0) can0 001#0507\n(2.0) can0 002#09\n", encoding="utf-8")
+    return Path("two.log"), Path("two.kcd")
+
+
+def test_of_several_networks_one_is_chosen(simcore: Simcore, networks: tuple[Path, Path]) -> None:
+    for bus, value, names in (("B1", 5, {"M", "Alone"}), ("B2", 7, {"M"})):
+        assert simcore("decode", *networks, "--bus", bus, "--force").code == 0
+        with np.load("two.npz") as archive:
+            assert archive["M.S"].tolist() == [value]
+            assert {key.partition(".")[0] for key in archive} == names
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ((), CLASH),
+        (("--message", "M"), CLASH),
+        (("--bus", "B3"), "two.kcd: unknown bus 'B3'"),
+        (("--bus", "B2", "--message", "Alone"), "message 'Alone' is not in the database"),
+    ],
+)
+def test_networks_that_clash_are_told_apart_by_the_user(
+    simcore: Simcore, networks: tuple[Path, Path], arguments: tuple[str, ...], complaint: str
+) -> None:
+    ended = simcore("decode", *networks, *arguments)
+    assert ended.code == 2, ended.out
+    assert complaint in ended.err
+    assert not list(Path().glob("*.npz"))
+
+
+def test_a_message_that_only_one_network_has_needs_no_choice(
+    simcore: Simcore, networks: tuple[Path, Path]
+) -> None:
+    assert simcore("decode", *networks, "--message", "Alone").code == 0
+    with np.load("two.npz") as archive:
+        assert archive["Alone.T"].tolist() == [9]
+
+
+def test_force_leaves_no_table_of_before(simcore: Simcore, dbc: Path, log: Path) -> None:
+    several = ("decode", log, dbc, "-o", "bus.csv", "--force")
+    assert simcore(*several).code == 0
+    assert sorted(path.name for path in Path("bus").iterdir()) == ["Gearbox.csv", "Paged.csv"]
+    assert simcore(*several, "--message", "Gearbox").code == 0
+    assert Path("bus.csv").exists() and not Path("bus").exists()
+    assert simcore(*several).code == 0
+    assert Path("bus").is_dir() and not Path("bus.csv").exists()
+    (Path("bus") / "Paged.csv").rename(Path("bus") / "Old.csv")
+    assert simcore(*several).code == 0
+    assert sorted(path.name for path in Path("bus").iterdir()) == ["Gearbox.csv", "Paged.csv"]
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "mine.csv"])
+def test_force_takes_nothing_away_that_is_no_table(
+    simcore: Simcore, dbc: Path, log: Path, name: str
+) -> None:
+    Path("all").mkdir()
+    kept = Path("all") / name
+    kept.write_text("name,mine\n", encoding="utf-8")
+    ended = simcore("decode", log, dbc, "-o", "all.csv", "--force")
+    assert ended.code == 2
+    assert (
+        ended.err
+        == f"simcore: --output: expected nothing but decoded tables in all to replace, got {kept}\n"
+    )
+    assert kept.read_text(encoding="utf-8") == "name,mine\n"
+
+
+def test_force_replaces_neither_a_folder_by_a_file_nor_a_file_by_a_folder(
+    simcore: Simcore, dbc: Path, log: Path
+) -> None:
+    Path("all.npz").mkdir()
+    ended = simcore("decode", log, dbc, "-o", "all.npz", "--force")
+    assert (ended.code, ended.err) == (
+        2,
+        "simcore: --output: expected a file to replace, got all.npz: a folder\n",
+    )
+    Path("some").write_text("mine", encoding="utf-8")
+    ended = simcore("decode", log, dbc, "-o", "some.csv", "--force")
+    assert ended.code == 2 and "expected nothing but decoded tables in some" in ended.err
+    assert Path("some").read_text(encoding="utf-8") == "mine"
+
+
+def test_what_is_read_is_never_written_over(simcore: Simcore, dbc: Path, log: Path) -> None:
+    Path("log.mf4").hardlink_to(log)
+    Path("net.csv").symlink_to(dbc)
+    Path("bus.mf4").write_bytes(b"a log")
+    for arguments in (
+        (log, dbc, "-o", "log.mf4"),
+        (log, dbc, "-o", "net.csv"),
+        ("bus.mf4", dbc, "-o", Path().resolve() / "bus.mf4"),
+    ):
+        ended = simcore("decode", *arguments, "--force")
+        assert ended.code == 2
+        assert "--output: expected another file than those read, got " in ended.err
+    assert log.read_text(encoding="utf-8") == LOG and dbc.read_text(encoding="utf-8") == DBC
+    assert Path("bus.mf4").read_bytes() == b"a log"

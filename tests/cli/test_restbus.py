@@ -118,6 +118,63 @@ def test_a_fault_is_injected_and_reported(simcore, car) -> None:
     assert "COM-001" not in ended.out.replace("not judged by COM-001", "")
 
 
+def test_a_fault_that_concerns_no_frame_fails_the_run(simcore, car) -> None:
+    ended = simcore(
+        *("restbus", car, "--duration", "0.5", "--fault", "MessageStopped:message=Button@0.1")
+    )
+    assert ended.code == 1
+    assert any("FAULT" in line and "no frame concerned" in line for line in ended.lines)
+    assert any(
+        "FAILED" in line and "frames that the fault concerned (Button: not sent)" in line
+        for line in ended.lines
+    )
+
+
+def test_a_cycle_makes_a_silent_message_be_sent(simcore, car) -> None:
+    ended = simcore(
+        *("restbus", car, "--duration", "0.5", "--set", "Never.Idle=2"),
+        *("--fault", "MessageCycle:message=Never,cycle_ms=10@0.1"),
+    )
+    assert ended.code == 0, ended.err
+    assert any("Never" in line and line.split()[3:4] == ["40"] for line in ended.lines)
+
+
+PROTECTED = """[e2e.messages.Never]
+profile = "COUNTER"
+counter_signal = "Idle_Cnt"
+"""
+
+
+def test_what_protection_fills_in_is_neither_set_nor_written(simcore, car, folder: Path) -> None:
+    (folder / "car.protection.toml").write_text(PROTECTED, encoding="utf-8")
+    for arguments in (("--set", "Never.Idle_Cnt=3"), ("--write", "Never.Idle_Cnt=3@1")):
+        ended = simcore("restbus", car, *arguments)
+        assert ended.code == 2
+        assert (
+            "Never.Idle_Cnt: expected a signal that E2E and SecOC do not fill in; faults of the "
+            "message break those, as CounterFrozen and ChecksumWrong, got Idle_Cnt"
+        ) in ended.err
+
+
+NETWORKS = """<NetworkDefinition xmlns="http://kayak.2codeornot2code.org/1.0"><Document name="x"/>
+<Node id="1" name="A"/><Node id="2" name="B"/>
+<Bus name="B1"><Message id="0x1" name="M" length="8" interval="10">
+<Producer><NodeRef id="1"/></Producer><Signal name="S" offset="0" length="8"/></Message></Bus>
+<Bus name="B2"><Message id="0x1" name="M" length="4" interval="20">
+<Producer><NodeRef id="1"/></Producer><Signal name="S" offset="0" length="8"/></Message></Bus>
+</NetworkDefinition>"""
+
+
+def test_a_message_of_one_network_of_several_is_broken(simcore, folder: Path) -> None:
+    (folder / "multi.kcd").write_text(NETWORKS, encoding="utf-8")
+    ended = simcore(
+        *("restbus", "multi.kcd", "--bus", "B2", "--duration", "1"),
+        *("--fault", "MessageStopped:message=M,frames=5@0.5"),
+    )
+    assert ended.code == 0, ended.err
+    assert any("FAULT" in line and "5 frames concerned" in line for line in ended.lines)
+
+
 def test_a_broken_cycle_fails_the_run(simcore, car) -> None:
     # At 10 kbit/s a frame of EngineSpeed is longer than its cycle.
     ended = simcore("restbus", car, "--duration", "1", "--nominal-bps", "10000")
@@ -166,7 +223,7 @@ def test_own_send_types_come_from_words_and_from_a_file(simcore, car, folder: Pa
         ended = simcore("restbus", "own.dbc", "--duration", "0.1", *choice)
         assert ended.code == 0, ended.err
     lenient = simcore("restbus", "own.dbc", "--duration", "0.1", "--lenient")
-    assert lenient.code == 0 and "note     Button is not played: " in lenient.out
+    assert lenient.code == 0 and "send type 'Bei Druck' is unknown: never" in lenient.out
 
 
 def test_problems_of_the_file_are_printed_and_lenient_plays_the_rest(simcore, folder: Path) -> None:
@@ -210,6 +267,24 @@ def test_protection_comes_from_a_file_of_its_own(simcore, car, folder: Path) -> 
             2,
             "CounterFrozen, message 0x103 Button: expected a message with E2E protection",
         ),
+        (
+            ("--duration", "2", "--write", "Button.Pressed=1@2"),
+            2,
+            "--write Button.Pressed=1@2: expected a time before the end of the run at 2 s "
+            "(--duration), got 2 s",
+        ),
+        (
+            ("--fault", "MessageStopped:message=Button@10.5"),
+            2,
+            "--fault MessageStopped:message=Button@10.5: expected a time before the end of the run "
+            "at 10 s (--duration), got 10.5 s",
+        ),
+        (
+            ("--fault", "MessageStopped:message=Button,node=BRK@1"),
+            2,
+            "MessageStopped, message 0x103 Button: node: expected one of its senders, ENG, got "
+            "'BRK'",
+        ),
         (("--drive", "EngineSpeed.Speed=no.log"), 3, "no.log: bus log: expected a readable file"),
         (("--bus", "body"), 2, "car.dbc: unknown bus 'body'"),
         (("--data-bps", "2000000"), 2, "--data-bps 2000000: expected a file with CAN FD messages"),
@@ -238,7 +313,7 @@ def test_recorded_values_that_the_signal_cannot_have_are_bad_input(
     (folder / "high.csv").write_text("time_s,Speed\n0,100\n1,99999\n", encoding="utf-8")
     ended = simcore("restbus", car, "--drive", "EngineSpeed.Speed=high.csv")
     assert ended.code == 3
-    assert "high.csv: message 0x100 EngineSpeed, signal Speed: expected 0" in ended.err
+    assert "high.csv:3: message 0x100 EngineSpeed, signal Speed: expected 0" in ended.err
 
 
 def test_an_interrupted_run_still_reports(simcore, car, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,6 +360,16 @@ def test_who_plays_some_nodes_does_not_say_that_the_others_are_there(simcore, ca
     )
     assert ended.code == 0, ended.err
     assert "finding  BRK is outside and never sent BrakeState" in ended.out
+
+
+@pytest.mark.realtime
+def test_in_real_time_a_fault_that_concerns_no_frame_fails_too(simcore, car) -> None:
+    ended = simcore(
+        *("restbus", car, "--interface", "virtual", "--channel", "cli-restbus"),
+        *("--duration", "0.2", "--tolerate-late", "--fault", "MessageStopped:message=Button"),
+    )
+    assert ended.code == 1
+    assert "fault    concerned no frame: Button: not sent" in ended.lines
 
 
 @pytest.mark.realtime

@@ -5,10 +5,13 @@ from __future__ import annotations
 import copy
 import pickle
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from simcore import Database, Restbus, Rig, UsageError, ms, us
+from simcore.bus import Frame
+from simcore.ecu.seam import Port
 from simcore.faults import (
     ChecksumWrong,
     CounterFrozen,
@@ -297,3 +300,111 @@ def test_a_message_without_protection_can_stop() -> None:
     bench.inject(MessageStopped(message="Plain", frames=3))
     bench.run_for(ms(59))
     assert len(frames(bench, "Plain")) == 3
+
+
+CHECKSUM_ONLY = """[e2e.messages.Plain]
+profile = "CHECKSUM"
+checksum_signal = "Value"
+checksum = { algorithm = "xor8" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "where"),
+    [
+        (CounterFrozen(message="Plain"), "CounterFrozen, message 0x100 Plain"),
+        (CounterOffset(message="Plain", offset=2), "CounterOffset, message 0x100 Plain"),
+        (CounterRandom(message="Plain"), "CounterRandom, message 0x100 Plain"),
+        (
+            MessageStopped(message="Plain", resume="restart"),
+            "MessageStopped, message 0x100 Plain: resume 'restart'",
+        ),
+    ],
+)
+def test_a_checksum_without_a_counter_has_no_counter_to_break(
+    fault: MessageFault, where: str, tmp_path: Path
+) -> None:
+    (tmp_path / "net.dbc").write_text(UNPROTECTED, encoding="utf-8")
+    (tmp_path / "net.protection.toml").write_text(CHECKSUM_ONLY, encoding="utf-8")
+    bench = Restbus(tmp_path / "net.dbc")
+    with pytest.raises(
+        UsageError,
+        match=f"^{where}: expected a message with a counter, got one with a checksum only$",
+    ):
+        bench.inject(fault)
+    bench.inject(ChecksumWrong(message="Plain"))
+
+
+@pytest.mark.parametrize("offset", [256, -512])
+def test_an_offset_after_which_the_counter_is_back_is_refused(offset: int) -> None:
+    with pytest.raises(
+        UsageError,
+        match=r"^CounterOffset, message 0x\w+ VCU_Torque: offset: expected no multiple of 256, "
+        rf"after which its counter is back, got {offset}$",
+    ):
+        bus().inject(CounterOffset(message=NAME, offset=offset))
+
+
+def test_a_place_that_does_not_send_the_message_is_refused_with_those_that_do() -> None:
+    text = UNPROTECTED.replace("BA_DEF_ ", "BO_TX_BU_ 256 : A,B;\nBA_DEF_ ", 1)
+    with pytest.raises(
+        UsageError,
+        match=r"^MessageStopped, message 0x\w+ VCU_Torque: node: expected one of its senders, "
+        r"VCU, got 'EPS'$",
+    ):
+        bus().inject(MessageStopped(message=NAME, node="EPS"))
+    shared = Restbus(Database.from_text(text))
+    assert shared.inject(MessageStopped(message="Plain")).sender == "A"
+    with pytest.raises(UsageError, match=r"one of its senders, A, got 'B'$"):
+        shared.inject(MessageStopped(message="Plain", node="B"))  # the other one sends it
+    absent = Restbus(Database.from_text(text), play=[])
+    with pytest.raises(UsageError, match=r"one of its senders, A, B, got None$"):
+        absent.inject(MessageStopped(message="Plain"))
+
+
+class Sender:
+    """A module that sends what its place does not."""
+
+    def start(self, port: Port, now_ns: int) -> None:
+        port.send(Frame(256, bytes(8)))
+        self.port = port
+
+    def receive(self, frame: Frame, now_ns: int) -> None:
+        """Nothing is of interest."""
+
+    def on_timer(self, now_ns: int) -> None:
+        """Never called."""
+
+    def next_deadline_ns(self) -> int | None:
+        return None
+
+
+def test_a_module_in_another_place_may_send_the_message_and_be_disturbed() -> None:
+    own = 'BO_ 512 Own: 1 B\n SG_ X : 0|8@1+ (1,0) [0|0] "" A\n'
+    bench = Restbus(Database.from_text(UNPROTECTED + own), play=[])
+    module = Sender()
+    bench.replace("B", module)
+    bench.run_for(ms(1))
+    injected = bench.inject(MessageStopped(message="Plain", node="B"))
+    assert injected.did_nothing and injected.record.effect == "no frame concerned"
+    module.port.send(Frame(256, bytes(8)))
+    bench.run_for(ms(1))
+    assert len(frames(bench, "Plain")) == 1
+    assert not injected.did_nothing and injected.record.effect == "1 frame concerned"
+
+
+def test_a_cycle_for_a_message_that_is_never_sent_begins_with_the_values_of_the_restbus() -> None:
+    bench = Restbus(Database.from_text(UNPROTECTED.replace("BO_ 256 10", "BO_ 256 0")))
+    bench.set("Plain", Value=7)
+    bench.run_for(ms(5))
+    bench.inject(MessageCycle(message="Plain", cycle_ns=ms(10)))
+    bench.run_for(ms(45))
+    assert frames(bench, "Plain") == [(ms(5 + 10 * n), b"\x07" + bytes(7)) for n in range(5)]
+
+
+def test_a_node_without_supply_begins_no_cycle() -> None:
+    bench = Restbus(Database.from_text(UNPROTECTED.replace("BO_ 256 10", "BO_ 256 0")))
+    bench.silence("A")
+    injected = bench.inject(MessageCycle(message="Plain", cycle_ns=ms(10)))
+    bench.run_for(ms(45))
+    assert injected.did_nothing and not frames(bench, "Plain")

@@ -14,7 +14,7 @@ import pytest
 from simcore.errors import InputError, UsageError
 from simcore.network import Database
 from simcore.network.batch import BatchDecoder
-from simcore.report.columns import Table, file_names, write_csv, write_npz
+from simcore.report.columns import Table, file_names, remove_csv, write_csv, write_npz
 from simcore.report.columns_mf4 import write_columns_mf4
 
 HAS_ASAMMDF = importlib.util.find_spec("asammdf") is not None
@@ -255,3 +255,28 @@ def test_mf4_without_asammdf_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"expected asammdf, as `pip install simcore\[mf4\]`"):
         write_columns_mf4(tmp_path / "a.mf4", ALL)
+
+
+def test_tables_are_taken_away_and_nothing_else_is(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "A.csv").write_text('"A,B.time_ns",A.X\n1,2\n', encoding="utf-8")
+    (tmp_path / "out.csv").write_text("A.time_ns\n", encoding="utf-8")
+    (folder / "B.csv").write_text("name\n", encoding="utf-8")
+    with pytest.raises(
+        UsageError,
+        match=r"out: expected a folder with nothing but decoded tables in it, to write over, "
+        r"got .*B\.csv$",
+    ):
+        remove_csv(tmp_path / "out.csv")
+    assert len(list(folder.iterdir())) == 2
+    (folder / "B.csv").unlink()
+    remove_csv(tmp_path / "out.csv")
+    assert list(tmp_path.iterdir()) == []
+    remove_csv(tmp_path / "out.csv")  # nothing there is nothing to take away
+
+
+def test_a_place_from_which_nothing_can_be_taken_away_is_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "out.csv").mkdir()
+    with pytest.raises(InputError, match=r"writing the columns: expected old tables that can be r"):
+        remove_csv(tmp_path / "out.csv")

@@ -18,7 +18,7 @@ from simcore.attach import publish
 from simcore.bus import BitTiming, Frame
 from simcore.ecu import Port, RestbusNode
 from simcore.errors import InputError, UsageError
-from simcore.faults import EcuSilent, MessageCycle
+from simcore.faults import EcuSilent, MessageCycle, MessageStopped
 from simcore.network import E2eConfig
 from simcore.network.columns import Column, load_columns
 from simcore.network.send_types import SendTypes
@@ -337,6 +337,16 @@ def test_messages_under_secoc_verify_with_the_test_keys() -> None:
     assert outcomes == {SecOcOutcome.SUCCESS}
 
 
+def test_what_secoc_fills_in_is_not_set() -> None:
+    rig = Restbus(Database.load(dbc_path("chassis_fd_secoc.dbc")), play=["CDC"])
+    config = rig.message("CDC_EmbCmd").secoc
+    assert config is not None
+    name = config.authenticator_signal
+    assert name is not None
+    with pytest.raises(UsageError, match=rf"CDC_EmbCmd\.{name}: expected a signal that E2E and S"):
+        rig.set("CDC_EmbCmd", **{name: 1})
+
+
 def test_values_are_set_written_and_sent() -> None:
     rig = Restbus(DATABASE)
     rig.set("EngineSpeed", Speed=1000, Gear="D")
@@ -554,14 +564,38 @@ def test_an_unknown_send_type_is_refused_explained_or_skipped() -> None:
     rig.run_for(ms(1))
     assert len(times(rig, "Button")) == 1
     lenient = Restbus(Database.from_text(text, lenient=True))
-    assert list(lenient.skipped) == ["Button"]
-    assert lenient.notes[0].startswith("Button is not played: car.dbc: message 0x103") or (
-        "Button is not played" in lenient.notes[0]
-    )
+    assert not lenient.skipped
+    assert "0x103 Button: send type 'Bei Druck' is unknown: never sent by itself" in lenient.notes
+    lenient.write("Button", Pressed=1)
     lenient.run_for(s(1))
     assert len(times(lenient, "EngineSpeed")) == 100
-    with pytest.raises(UsageError, match="got Button, which is skipped"):
-        lenient.write("Button", Pressed=1)
+    assert not times(lenient, "Button")
+
+
+def test_an_unknown_send_type_is_played_leniently_by_the_cycle_time() -> None:
+    text = TEXT.replace('BO_ 259 "OnChange"', 'BO_ 259 "Bei Druck"').replace(
+        'BA_ "GenMsgCycleTime" BO_ 256 10;',
+        'BA_ "GenMsgCycleTime" BO_ 256 10;\nBA_ "GenMsgCycleTime" BO_ 259 50;',
+    )
+    rig = Restbus(Database.from_text(text, lenient=True))
+    assert "0x103 Button: send type 'Bei Druck' is unknown: sent every 50 ms" in rig.notes
+    rig.run_for(s(1))
+    assert len(times(rig, "Button")) == 20
+
+
+def test_several_unknown_send_types_are_refused_in_one_go() -> None:
+    text = TEXT.replace('BO_ 259 "OnChange"', 'BO_ 259 "Bei Druck"') + (
+        'BA_ "GenMsgSendType" BO_ 256 "Immer";\nBA_ "GenMsgSendType" BO_ 257 "Immer";\n'
+    )
+    refusal = (
+        r"^database\.dbc: 2 unknown send types: expected each one of Cyclic, .*, got "
+        r"'Immer' \(GenMsgSendType of EngineSpeed and 1 more\), "
+        r"'Bei Druck' \(GenMsgSendType of Button\)$"
+    )
+    with pytest.raises(InputError, match=refusal):
+        Restbus(Database.from_text(text))
+    own = SendTypes({"Immer": "Cyclic", "Bei Druck": "OnChange"})
+    Restbus(Database.from_text(text), send_types=own).run_for(ms(10))
 
 
 def test_a_database_with_errors_is_refused_and_lenient_plays_the_rest() -> None:
@@ -617,6 +651,10 @@ def test_of_a_file_with_several_networks_one_is_played() -> None:
     rigs = {name: Restbus(database, bus=name) for name in ("body", "power")}
     for rig in rigs.values():
         rig.run_for(s(1))
+    assert {name: rig.timing.nominal_bps for name, rig in rigs.items()} == {
+        "body": 125_000,
+        "power": 500_000,  # the file names none
+    }
     counts = {
         name: {row.name: row.count for row in result_of(rig).messages} for name, rig in rigs.items()
     }
@@ -626,6 +664,17 @@ def test_of_a_file_with_several_networks_one_is_played() -> None:
     assert rigs["power"].recorder.frames[-1].frame.data == b"\x00\x07\x00\x00"
     nominal = {row.name: row.cycle_nominal_ns for row in result_of(rigs["power"]).messages}
     assert nominal == {"Status": ms(20)}
+
+
+def test_faults_signals_and_waiting_are_of_the_network_that_is_played() -> None:
+    rig = Restbus(Database.from_text(KCD, name="car.kcd"), bus="power")
+    rig.set("Status", Z=7)
+    rig.inject(MessageStopped(message="Status", frames=3))
+    rig.run_for(ms(110))
+    assert len(rig.recorder.frames) in (2, 3)
+    assert rig.faults[0].record.effect == "3 frames concerned"
+    assert rig.signal("Status", "Z") == 7
+    assert rig.wait_for("Status", lambda values: values["Z"] == 7, timeout=ms(100))
 
 
 def result_of(rig: Restbus):
