@@ -383,7 +383,7 @@ def _result(rig: Restbus, file: Path, duration_ns: int, output: Output) -> Scena
         file.name,
         file=str(file),
         title=f"Restbus for {duration_ns / NS_PER_S:g} s",
-        options={},
+        options={"network": file.name},
         replay_command=shlex.join(["simcore", *sys.argv[1:]]),
         with_frames=output.report is not None,
         judge=partial(_judge, rig),
@@ -402,9 +402,14 @@ def _judge(rig: Restbus, buses: tuple[BusStatistics, ...]) -> None:
 
 def _written(folder: Path, result: ScenarioResult) -> list[tuple[str, Path]]:
     from simcore.report import write_html, write_junit
+    from simcore.rig.requirements import load_requirements
 
     page = write_html(
-        folder / "report.html", [result], requirement_texts={}, version=__version__, log_files={}
+        folder / "report.html",
+        [result],
+        requirement_texts={name: entry.text for name, entry in load_requirements().items()},
+        version=__version__,
+        log_files={},
     )
     return [("report", page), ("junit", write_junit(folder / "junit.xml", [result]))]
 
