@@ -21,6 +21,8 @@ import pytest
 from cantools.database.can import Message, Signal
 from cantools.database.namedsignalvalue import NamedSignalValue
 
+from simcore.watchdog.statuses import GlobalStatus
+
 DBC = Path(__file__).resolve().parents[2] / "dbc" / "chassis_fd.dbc"
 README = DBC.with_name("README.md")
 TEXT = DBC.read_bytes().decode("ascii")
@@ -37,33 +39,33 @@ QUALITY = {0: "Init", 1: "Invalid", 2: "Degraded", 3: "Valid"}
 # a difference means that frames on the wire changed their meaning.
 CYCLIC = (
     (0x060, "CDC_EmbCmd", "CDC", 24, 5, "2d978a11"),
-    (0x064, "CDC2_EmbCmd", "CDC2", 24, 10, "a77dd7fa"),
-    (0x080, "EMB_FL_St1", "EMB_FL", 20, 5, "bca26bf7"),
-    (0x081, "EMB_FR_St1", "EMB_FR", 20, 5, "98b4b124"),
-    (0x082, "EMB_RL_St1", "EMB_RL", 20, 5, "a97da974"),
-    (0x083, "EMB_RR_St1", "EMB_RR", 20, 5, "3967a1f0"),
+    (0x064, "CDC2_EmbCmd", "CDC2", 24, 10, "6144f77a"),
+    (0x080, "EMB_FL_St1", "EMB_FL", 20, 5, "9340e348"),
+    (0x081, "EMB_FR_St1", "EMB_FR", 20, 5, "719e691d"),
+    (0x082, "EMB_RL_St1", "EMB_RL", 20, 5, "66efe2dd"),
+    (0x083, "EMB_RR_St1", "EMB_RR", 20, 5, "e7e37d7b"),
     (0x0A0, "BPS_Pedal", "BPS", 16, 5, "fd95f84a"),
     (0x0A8, "IMU_Data", "IMU", 16, 5, "47f294b9"),
     (0x0B0, "SAS_Angle", "EPS", 12, 10, "6760fee2"),
     (0x0C0, "CDC_WhlSpd", "CDC", 16, 10, "fc0dae47"),
     (0x0C8, "CDC_VehDyn", "CDC", 16, 10, "9c0b36de"),
-    (0x0D0, "CDC_BrkSt", "CDC", 16, 10, "4ac33e2e"),
+    (0x0D0, "CDC_BrkSt", "CDC", 16, 10, "79c5cfa0"),
     (0x0D8, "CDC_RegenReq", "CDC", 12, 10, "a6bb8a65"),
     (0x0E0, "VCU_Torque", "VCU", 16, 10, "e351c640"),
     (0x0F0, "ADAS_LongReq", "ADAS", 16, 20, "09f10299"),
     (0x0F8, "CDC_SteerReq", "CDC", 8, 10, "aeeebf8a"),
     (0x180, "CDC_Epb", "CDC", 12, 20, "20f59a72"),
-    (0x280, "EMB_FL_St2", "EMB_FL", 20, 50, "da4b662f"),
-    (0x281, "EMB_FR_St2", "EMB_FR", 20, 50, "0290ed0a"),
-    (0x282, "EMB_RL_St2", "EMB_RL", 20, 50, "ebf1e9ad"),
-    (0x283, "EMB_RR_St2", "EMB_RR", 20, 50, "09b71a94"),
+    (0x280, "EMB_FL_St2", "EMB_FL", 20, 50, "5e627aa7"),
+    (0x281, "EMB_FR_St2", "EMB_FR", 20, 50, "3ec29999"),
+    (0x282, "EMB_RL_St2", "EMB_RL", 20, 50, "a05cd38c"),
+    (0x283, "EMB_RR_St2", "EMB_RR", 20, 50, "bb411939"),
     (0x2A0, "PDM_Supply", "PDM", 12, 50, "e00f8a7d"),
     (0x3C0, "CDC_Hmi", "CDC", 8, 100, "2eb9c369"),
     (0x3D0, "VEH_Mode", "GW", 12, 100, "a19cb3bc"),
     (0x3E0, "GW_VehId", "GW", 12, 1000, "b72a765f"),
     (0x3F0, "GW_GnssPos", "GW", 24, 1000, "22a57ba6"),
 )
-NUMERIC = re.compile(r"E2E_\w+|CDC_AbsActv|GW_SwPartNo\d\d")
+NUMERIC = re.compile(r"E2E_\w+|CDC_AbsActv|GW_SwPartNo\d\d|\w+_Wdg(?:ErrCnt|FirstExp)")
 """Short signals that are numbers or bit fields, not enumerations."""
 
 
@@ -300,6 +302,38 @@ def test_both_controller_lanes_receive_every_signal_of_an_input_frame(name: str)
 )
 def test_a_frame_reaches_those_who_act_on_it(name: str, receivers: set[str]) -> None:
     assert receivers <= DB.get_message_by_name(name).receivers
+
+
+# --- supervision ----------------------------------------------------------------------------------
+
+SUPERVISED = {
+    "CDC": ("CDC_BrkSt", "CDC_BrkSt"),
+    "CDC2": ("CDC2_EmbCmd", "CDC2_EmbCmd"),
+    **{emb: (f"{emb}_St1", f"{emb}_St2") for emb in EMBS},
+}
+"""Node -> messages with the state of its supervision and with the details of it."""
+
+
+def texts(signal: Signal) -> dict[int, str]:
+    return {int(raw): str(text) for raw, text in (signal.choices or {}).items()}
+
+
+@pytest.mark.parametrize("node", SUPERVISED)
+def test_a_supervised_node_tells_its_status_its_enable_line_and_what_expired(node: str) -> None:
+    state, details = (DB.get_message_by_name(name) for name in SUPERVISED[node])
+    status, line = (state.get_signal_by_name(f"{node}_{name}") for name in ("WdgSt", "EnLine"))
+    named = {each.value: each.name.capitalize() for each in GlobalStatus}
+    assert texts(status) == named | {7: "SNA"}
+    assert (texts(line), line.raw_initial) == ({0: "Off", 1: "On"}, 1)
+    for name in ("WdgErrCnt", "WdgFirstExp"):
+        signal = details.get_signal_by_name(f"{node}_{name}")
+        assert (signal.length, signal.raw_initial, signal.choices) == (4, 0, None)
+
+
+@pytest.mark.parametrize("node", ["CDC", *EMBS])
+def test_a_node_with_monitoring_of_function_tells_what_it_does(node: str) -> None:
+    signal = DB.get_message_by_name(SUPERVISED[node][0]).get_signal_by_name(f"{node}_MonSt")
+    assert texts(signal) == {0: "Ok", 1: "Limiting", 2: "Cut", 3: "SNA"}
 
 
 # --- value tables, comments, ranges ---------------------------------------------------------------
