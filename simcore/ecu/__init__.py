@@ -11,5 +11,18 @@ from simcore.ecu.imu import Imu
 from simcore.ecu.restbus import RestbusNode
 from simcore.ecu.runtime import Ecu
 from simcore.ecu.seam import Node, Port
+from simcore.ecu.supervised import Supervised, alive_supervision
 
-__all__ = ["Bps", "Cdc", "Cdc2", "Ecu", "Emb", "Imu", "Node", "Port", "RestbusNode"]
+__all__ = [
+    "Bps",
+    "Cdc",
+    "Cdc2",
+    "Ecu",
+    "Emb",
+    "Imu",
+    "Node",
+    "Port",
+    "RestbusNode",
+    "Supervised",
+    "alive_supervision",
+]

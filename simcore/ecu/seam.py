@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol, runtime_checkable
 
 from simcore.bus import Frame
+from simcore.watchdog.device import WatchdogLine
 
 
 class Port(Protocol):
@@ -46,6 +47,13 @@ class Port(Protocol):
     @property
     def memory(self) -> dict[str, bytes]:
         """Non-volatile memory: survives a reset of the node."""
+
+    @property
+    def watchdog(self) -> WatchdogLine | None:
+        """The external watchdog beside the ECU; `None` where the place has none.
+
+        Ask anew rather than keep it. A port of somebody else's making may lack the attribute.
+        """
 
     def log(self, kind: str, text: str) -> None:
         """Record an event: kinds are `state`, `detection`, `reaction`, `fault`, `note`."""

@@ -171,6 +171,100 @@ class Bench:
         return [text for each, text in self.port.events if each == kind]
 
 
+class FakeWatchdog:
+    """A `WatchdogLine` for `FakePort.watchdog`: its enable line is what a test says."""
+
+    period_ns = 5 * NS_PER_MS
+
+    def __init__(self) -> None:
+        self.enabled = True
+        self.error_count = 0
+        self.served: list[int] = []
+        """When the software was allowed to serve it, and did."""
+        self.demanded_ns: int | None = None
+        self.obeys = True
+        """Drops its enable line when the software demands it."""
+
+    @property
+    def service(self) -> FakeWatchdog:
+        return self
+
+    def step(self, line: Any, now_ns: int, *, allowed: bool) -> None:
+        if allowed:
+            self.served.append(now_ns)
+
+    def demand_safe_state(self, now_ns: int) -> None:
+        self.demanded_ns = now_ns
+        if self.obeys:
+            self.enabled = False
+
+
+class Brake:
+    """An actuator in closed loop with a caliper, all mechanisms on; commands every 5 ms."""
+
+    def __init__(self, bench: Bench, caliper: Any) -> None:
+        self.bench = bench
+        self.caliper = caliper
+        self.watchdog = FakeWatchdog()
+        bench.port.watchdog = self.watchdog  # type: ignore[attr-defined]
+        bench.node.start(bench.port, 0)
+        self.force_current_a: float | None = None
+        """What the power stage drives by itself."""
+        self.lies: dict[str, Callable[[float], float]] = {}
+        """Sensor pins that show something else than the truth."""
+        self.supply_v = 48.0
+        self.lock_broken = False
+        self.command(0.0)
+
+    @property
+    def application(self) -> Any:
+        return self.bench.node.application
+
+    def command(self, force_n: float, mode: str = "", **rest: Any) -> None:
+        """What the domain controller asks of this corner from now on."""
+        corner = self.bench.port.name[-2:]
+        mode = mode or ("ForceCtrl" if force_n > 0.0 else "Clearance")
+        values = {"FReq": force_n, "Mode": mode, "FSlope": 1000, "ReqVld": 1, "AbsActv": 0}
+        named = {f"CDC_{corner}_{name}": value for name, value in values.items()}
+        self.bench.repeat("CDC_EmbCmd", **named | rest)
+
+    def pedal(self, travel_mm: float) -> None:
+        """Both channels of the pedal from now on."""
+        self.bench.repeat(
+            "BPS_Pedal", BPS_Trvl1=travel_mm, BPS_Trvl2=travel_mm, BPS_Qf1=3, BPS_Qf2=3
+        )
+
+    def run(self, count_ms: int) -> list[float]:
+        """Milliseconds of ECU and caliper; the true clamp force of each."""
+        caliper, port = self.caliper, self.bench.port
+        forces_n = []
+        for _ in self.bench.each_ms(count_ms):
+            current_a = port.outputs["motor_current_a"]
+            if self.force_current_a is not None:
+                current_a = self.force_current_a
+            if not self.watchdog.enabled:
+                current_a = 0.0
+            caliper.park_locked = port.outputs["park_lock_state"] > 0.0 and not self.lock_broken
+            caliper.step(0.001, current_a, self.supply_v, 0.0, 0.0)
+            truth = {
+                "clamp_force_n": caliper.clamp_force_n,
+                "screw_travel_m": caliper.screw_travel_m,
+                "motor_speed_radps": caliper.motor_speed_radps,
+                "phase_current_a": caliper.phase_current_a,
+                "supply_v": self.supply_v,
+                "park_lock_state": float(caliper.park_locked),
+            }
+            for pin, lie in self.lies.items():
+                truth[pin] = lie(truth[pin])
+            port.inputs.update(truth)
+            forces_n.append(caliper.clamp_force_n)
+        return forces_n
+
+    def events(self, kind: str) -> list[str]:
+        """Texts of the events of one kind."""
+        return self.bench.happened(kind)
+
+
 @pytest.fixture(scope="session")
 def database() -> Database:
     return Database.reference()
@@ -188,16 +282,43 @@ def make_bench(database: Database) -> Callable[..., Bench]:
 
 @pytest.fixture(scope="session")
 def make_emb(make_bench: Callable[..., Bench], database: Database) -> Callable[..., Bench]:
-    """`make_emb("EMB_FL")`: a brake actuator just powered on, cold and at rest."""
+    """`make_emb("EMB_FL")`: a brake actuator just powered on, cold and at rest.
+
+    Pins that a test sets by hand fit no caliper: its monitor and its plausibility checks are left
+    out unless the test gives another set of mechanisms with `without=`.
+    """
     from simcore.ecu import Emb
 
-    def make(name: str = "EMB_FL", **rest: Any) -> Bench:
+    def make(
+        name: str = "EMB_FL",
+        without: frozenset[str] = frozenset({"monitor", "plausibility"}),
+        **rest: Any,
+    ) -> Bench:
+        emb = Emb(name, database)
+        emb.without = without
         return make_bench(
-            Emb(name, database),
+            emb,
             name,
             inputs=EMB_PINS,
             outputs=("motor_current_a", "park_lock_state"),
             **rest,
         )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_brake(make_emb: Callable[..., Bench]) -> Callable[..., Brake]:
+    """`make_brake("EMB_FL")`: a ready actuator, open, in closed loop with its caliper."""
+    from simcore.plant.caliper import Caliper
+    from simcore.plant.parameters import FRONT_CALIPER, REAR_CALIPER
+
+    def make(name: str = "EMB_FL", without: Iterable[str] = ()) -> Brake:
+        parameters = FRONT_CALIPER if name[-2] == "F" else REAR_CALIPER
+        brake = Brake(make_emb(name, without=frozenset(without)), Caliper(parameters))
+        brake.run(200)
+        assert brake.application.state.name == "READY"
+        assert brake.events("detection") == []
+        return brake
 
     return make

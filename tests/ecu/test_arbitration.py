@@ -1,4 +1,4 @@
-"""Request arbitration: who brakes, how hard, and how requests leave."""
+"""Request arbitration: who brakes, how hard, and how requests leave; the pedal is elsewhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcore.ecu.cdc.arbitration import AssistanceInput, PedalInput, arbitrate
+from simcore.ecu.cdc.arbitration import AssistanceInput, arbitrate
 from simcore.ecu.cdc.parameters import CdcParameters
 from simcore.ecu.cdc.states import RequestSource
 from simcore.ecu.runtime import Reception
@@ -38,33 +38,6 @@ class Input:
             self.reception.receive(self.sender.protect(data), self.now_ns)
 
 
-class Pedal(Input):
-    def __init__(self) -> None:
-        super().__init__("BPS_Pedal")
-        self.input = PedalInput(DATABASE, self.reception, CdcParameters())
-        self.press(0.0, count=10)
-
-    def press(
-        self,
-        first_mm: float,
-        second_mm: float | None = None,
-        *,
-        first: str = "Valid",
-        second: str = "Valid",
-        count: int = 1,
-    ) -> None:
-        self.say(
-            count,
-            BPS_Trvl1=first_mm,
-            BPS_Trvl2=first_mm if second_mm is None else second_mm,
-            BPS_Qf1=first,
-            BPS_Qf2=second,
-        )
-
-    def decel(self, *, starting: bool = False) -> float:
-        return self.input.decel_mps2(self.now_ns, starting=starting)
-
-
 class Assistance(Input):
     def __init__(self) -> None:
         super().__init__("ADAS_LongReq")
@@ -75,95 +48,6 @@ class Assistance(Input):
         self.now_ns += after_ns
         self.input.update(self.now_ns)
         return self.input
-
-
-# -- pedal ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("travel_mm", "decel_mps2"),
-    [(0.0, 0.0), (2.0, 0.0), (31.0, 6.0), (60.0, 12.0), (90.0, 12.0)],
-)
-def test_pedal_travel_becomes_a_deceleration(travel_mm: float, decel_mps2: float) -> None:
-    pedal = Pedal()
-    pedal.press(travel_mm)
-    assert pedal.decel() == pytest.approx(decel_mps2)
-    assert not pedal.input.degraded
-
-
-def test_agreeing_channels_are_averaged() -> None:
-    pedal = Pedal()
-    pedal.press(29.0, 33.0)
-    assert pedal.decel() == pytest.approx(6.0)
-    assert not pedal.input.degraded
-
-
-@pytest.mark.parametrize(("first_mm", "second_mm"), [(31.0, 40.0), (40.0, 31.0)])
-def test_where_valid_channels_disagree_the_smaller_counts_and_the_pedal_is_degraded(
-    first_mm: float, second_mm: float
-) -> None:
-    pedal = Pedal()
-    pedal.press(first_mm, second_mm)
-    assert pedal.decel() == pytest.approx(6.0)
-    assert pedal.input.degraded
-
-
-def test_five_millimetres_are_no_disagreement_and_a_little_more_is() -> None:
-    pedal = Pedal()
-    pedal.press(30.0, 35.0)
-    pedal.decel()
-    assert not pedal.input.degraded
-    pedal.press(30.0, 35.05)
-    pedal.decel()
-    assert pedal.input.degraded
-
-
-@pytest.mark.parametrize("bad", ["Invalid", "Degraded", "Init"])
-def test_one_valid_channel_is_enough_and_degrades_the_pedal(bad: str) -> None:
-    pedal = Pedal()
-    pedal.press(0.0, 31.0, first=bad)
-    assert pedal.decel() == pytest.approx(6.0)
-    assert pedal.input.degraded
-    pedal.press(31.0, 0.0, second=bad)
-    assert pedal.decel() == pytest.approx(6.0)
-    assert pedal.input.degraded
-
-
-def test_without_a_valid_channel_there_is_no_request() -> None:
-    pedal = Pedal()
-    pedal.press(60.0, first="Invalid", second="Invalid")
-    assert pedal.decel() == 0.0
-    assert pedal.input.degraded
-
-
-def test_a_silent_pedal_is_no_request_after_three_cycles() -> None:
-    pedal = Pedal()
-    pedal.press(60.0)
-    pedal.now_ns += ms(15)
-    assert pedal.decel() == 12.0
-    pedal.now_ns += 1
-    assert pedal.decel() == 0.0
-    assert pedal.input.degraded
-
-
-def test_a_pedal_that_returns_is_read_again() -> None:
-    pedal = Pedal()
-    pedal.press(60.0)
-    pedal.now_ns += ms(16)
-    assert pedal.decel() == 0.0
-    pedal.press(60.0)
-    assert pedal.decel() == 12.0
-    assert not pedal.input.degraded
-
-
-def test_while_the_controller_starts_the_pedal_is_not_reported_degraded() -> None:
-    pedal = Pedal()
-    pedal.press(60.0, first="Init")
-    pedal.decel(starting=True)
-    assert not pedal.input.degraded
-    pedal.now_ns += ms(100)
-    assert pedal.decel(starting=True) == 0.0
-    assert not pedal.input.degraded
 
 
 # -- assistance ----------------------------------------------------------------------------------

@@ -94,7 +94,13 @@ def drive(bench: Any, *, force_n: float = 0.0, kmh: float = 100.0) -> None:
 def make_cdc2(make_bench: Make, database: Database) -> Make:
     """`make_cdc2(...)`: behind a primary that commands, pedal released, 100 km/h, 300 ms old."""
 
-    def make(*, with_primary: bool = True, kmh: float = 100.0, travel_mm: float = 0.0) -> Any:
+    def make(
+        *,
+        with_primary: bool = True,
+        kmh: float = 100.0,
+        travel_mm: float = 0.0,
+        until_ns: int = ms(300),
+    ) -> Any:
         inputs = {"auto_hold_switch_state": 0.0}
         bench = make_bench(Cdc2("CDC2", database), "CDC2", inputs=inputs)
         drive(bench, kmh=kmh)
@@ -105,7 +111,7 @@ def make_cdc2(make_bench: Make, database: Database) -> Make:
         bench.repeat("CDC_VehDyn", CDC_VehSpd=kmh, CDC_VehSpdQf="Valid")
         if with_primary:
             bench.repeat("CDC_EmbCmd", **primary())
-        bench.run_to(ms(300))
+        bench.run_to(until_ns)
         return bench
 
     return make
@@ -162,7 +168,7 @@ def test_during_start_up_a_primary_that_is_not_there_yet_is_not_lost(
 
 
 def test_a_primary_that_never_comes_is_lost_after_start_up(make_cdc2: Make) -> None:
-    bench = make_cdc2(with_primary=False, travel_mm=30.0)
+    bench = make_cdc2(with_primary=False, travel_mm=30.0, until_ns=ms(220))
     assert bench.node.application.state is StandbyState.COMMANDING
     assert all(valid and force_n > 1_000 for force_n, valid in asked(bench))
 
@@ -208,6 +214,19 @@ def test_requests_that_are_not_valid_are_no_command_of_the_primary(make_cdc2: Ma
     bench.run_for(ms(40))
     assert bench.happened("detection") == ["no valid CDC_EmbCmd for three cycles"]
     assert all(valid for _, valid in asked(bench))
+
+
+@pytest.mark.parametrize("corner", CORNERS)
+def test_one_request_that_is_not_valid_is_no_command_of_the_primary(
+    make_cdc2: Make, corner: str
+) -> None:
+    bench = make_cdc2()
+    bench.repeat("CDC_EmbCmd", **(primary() | {f"CDC_{corner}_ReqVld": 0}))
+    bench.run_for(ms(40))
+    assert bench.node.application.state.name == "COMMANDING"
+    bench.repeat("CDC_EmbCmd", **primary())
+    bench.run_for(ms(100))
+    assert bench.node.application.state.name == "STANDBY"
 
 
 def test_without_a_pedal_it_asks_for_nothing_either(make_cdc2: Make) -> None:
@@ -262,7 +281,7 @@ def test_forces_while_rolling_without_the_pedal_are_no_hold(make_cdc2: Make) -> 
 def test_it_hands_back_after_ten_valid_commands_and_not_before(make_cdc2: Make) -> None:
     bench = make_cdc2(travel_mm=30.0)
     lose_primary(bench)
-    bench.run_for(ms(100))
+    bench.run_for(ms(300))
     bench.repeat("CDC_EmbCmd", **primary(3_000))
     # Four frames until the stream is valid again, then ten.
     bench.run_for(ms(60))
@@ -289,7 +308,7 @@ def test_it_takes_over_again_when_the_primary_is_lost_again(make_cdc2: Make) -> 
     bench = make_cdc2(travel_mm=30.0)
     for _ in range(2):
         bench.stop("CDC_EmbCmd")
-        bench.run_for(ms(100))
+        bench.run_for(ms(300))
         assert asked(bench) != STANDING_BY
         bench.repeat("CDC_EmbCmd", **primary(3_000))
         bench.run_for(ms(150))

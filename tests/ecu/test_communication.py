@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from simcore.bus import Frame
 from simcore.ecu.runtime import Reception, Transmission
+from simcore.ecu.runtime.communication import CAUSES
 from simcore.network import Database
 from simcore.protection import E2eState, E2eStatus, Profile05Receiver, Profile05Sender
 from simcore.units import NS_PER_MS, ms
@@ -373,3 +374,111 @@ def test_an_unprotected_transmission_sends_what_was_packed() -> None:
     line = Line()
     Transmission(message, line, Packer(16).pack).transmit(0)  # type: ignore[arg-type]
     assert line.sent[0][0].data == bytes(16)
+
+
+# -- what was wrong, counted -------------------------------------------------------------------
+
+
+def found(reception: Reception) -> dict[str, int]:
+    """Causes that occurred."""
+    return {cause: count for cause, count in reception.counts.items() if count}
+
+
+def test_a_good_stream_finds_nothing_wrong() -> None:
+    assert found(valid().reception) == {}
+    assert tuple(valid().reception.counts) == CAUSES
+
+
+@pytest.mark.parametrize(
+    ("forge", "cause"),
+    [
+        (wrong_crc, "crc"),
+        (flipped_payload, "crc"),
+        (wrong_data_id, "crc"),
+        (wrong_length, "length"),
+        (repeated, "repeated"),
+        (out_of_sequence, "sequence"),
+    ],
+)
+def test_a_rejected_frame_is_counted_by_its_cause(forge: Any, cause: str) -> None:
+    talk = valid()
+    talk.reception.receive(forge(talk), talk.now_ns + ms(1))
+    assert found(talk.reception) == {cause: 1}
+
+
+def test_a_silence_counts_its_cycles_and_one_timeout() -> None:
+    talk = valid()
+    for missed in range(1, 7):
+        talk.reception.monitor(talk.now_ns + (missed + 1) * CYCLE_NS)
+    assert found(talk.reception) == {"no_new_data": 6, "timeout": 1}
+    talk.now_ns += 6 * CYCLE_NS
+    talk.send(10)
+    talk.reception.monitor(talk.now_ns + 5 * CYCLE_NS)
+    assert found(talk.reception) == {"no_new_data": 10, "timeout": 2}
+
+
+def test_an_unprotected_message_counts_lengths_and_timeouts() -> None:
+    reception = unprotected_reception()
+    reception.receive(bytes(16), 0)
+    reception.receive(bytes(15), 1)
+    reception.monitor(4 * CYCLE_NS)
+    assert found(reception) == {"length": 1, "no_new_data": 3, "timeout": 1}
+
+
+# -- mechanisms left out -----------------------------------------------------------------------
+
+
+class Careless(Talk):
+    """Receives without the mechanisms named."""
+
+    def __init__(self, *without: str) -> None:
+        super().__init__()
+        self.reception = Reception(self.message, frozenset(without))
+        self.send(10, 1.0)
+
+
+@pytest.mark.parametrize(
+    "forge", [wrong_crc, flipped_payload, wrong_data_id, repeated, out_of_sequence]
+)
+def test_without_e2e_any_frame_of_the_right_length_is_taken(forge: Any) -> None:
+    talk = Careless("e2e")
+    data = forge(talk)
+    talk.reception.receive(data, talk.now_ns + ms(1))
+    assert talk.reception.data == data
+    assert talk.reception.updated_ns == talk.now_ns + ms(1)
+    assert found(talk.reception) == {}
+
+
+def test_without_e2e_a_frame_of_another_length_is_still_refused() -> None:
+    talk = Careless("e2e")
+    before = seen(talk.reception)
+    talk.reception.receive(wrong_length(talk), talk.now_ns + ms(1))
+    assert seen(talk.reception) == before
+    assert found(talk.reception) == {"length": 1}
+
+
+def test_without_e2e_silence_is_still_found_by_the_deadline() -> None:
+    talk = Careless("e2e")
+    assert talk.reception.usable(talk.now_ns + 3 * CYCLE_NS)
+    assert not talk.reception.usable(talk.now_ns + 3 * CYCLE_NS + 1)
+    talk.reception.monitor(talk.now_ns + 20 * CYCLE_NS)
+    talk.now_ns += 20 * CYCLE_NS
+    talk.send()
+    assert talk.reception.usable(talk.now_ns)
+
+
+def test_without_the_deadline_nobody_notices_silence() -> None:
+    talk = Careless("deadline")
+    talk.reception.monitor(talk.now_ns + 1000 * CYCLE_NS)
+    assert talk.reception.usable(talk.now_ns + 10**15)
+    assert talk.reception.state is E2eState.VALID
+    assert talk.reception.expected_ns > talk.now_ns + 10**15
+    assert found(talk.reception) == {}
+
+
+def test_without_the_deadline_the_e2e_check_goes_on() -> None:
+    talk = Careless("deadline")
+    for _ in range(3):
+        talk.reception.receive(wrong_crc(talk), talk.now_ns)
+    assert talk.reception.state is E2eState.INVALID
+    assert not talk.reception.usable(talk.now_ns)

@@ -372,6 +372,7 @@ def test_no_valid_command_moves_the_set_point_faster_than_1_kn_per_ms(
             "screw_travel_m": 0.0,
             "clamp_force_n": 0.0,
             "motor_speed_radps": 0.0,
+            "phase_current_a": 0.0,
         }
 
         def write(self, pin: str, value: float) -> None:

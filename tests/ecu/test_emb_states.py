@@ -68,6 +68,40 @@ def test_supply_loss_opens_every_brake_that_is_not_locked() -> None:
         assert next_state(state, EmbEvent.SUPPLY_LOST) is EmbState.SAFE_RELEASED
 
 
+CUT_OFF = (
+    EmbEvent.ENABLE_LOST,
+    EmbEvent.FUNCTION_CUT,
+    EmbEvent.OVERHEATED,
+    EmbEvent.SUPPLY_LOST,
+)
+
+
+def test_whatever_cuts_the_motor_releases_every_brake_that_it_moves() -> None:
+    moving = BRAKING | {EmbState.PARK_APPLYING, EmbState.PARK_RELEASING}
+    for state, event in itertools.product(moving, CUT_OFF):
+        assert next_state(state, event) is EmbState.SAFE_RELEASED
+    for event in CUT_OFF:
+        assert next_state(EmbState.PARK_APPLIED, event) is EmbState.PARK_APPLIED
+
+
+def test_a_jammed_actuator_is_left_alone_until_power_on() -> None:
+    for state in BRAKING:
+        assert next_state(state, EmbEvent.ACTUATOR_JAMMED) is EmbState.FAULT_LOCKED
+    for event in EmbEvent:
+        assert next_state(EmbState.FAULT_LOCKED, event) is EmbState.FAULT_LOCKED
+
+
+def test_a_released_actuator_takes_part_again_through_start_up_only() -> None:
+    ways_out = {
+        pair[1]: after for pair, after in TRANSITIONS.items() if pair[0].name == "SAFE_RELEASED"
+    }
+    assert ways_out == {
+        EmbEvent.SUPPLY_RESTORED: EmbState.INIT,
+        EmbEvent.ENABLE_RESTORED: EmbState.INIT,
+        EmbEvent.COOLED_DOWN: EmbState.INIT,
+    }
+
+
 @given(events=st.lists(st.sampled_from(EmbEvent), max_size=60))
 def test_any_walk_brakes_only_after_a_self_test_and_parks_only_on_request(
     events: list[EmbEvent],
@@ -89,6 +123,6 @@ def test_any_walk_brakes_only_after_a_self_test_and_parks_only_on_request(
         if state in PARKING:
             assert tested and park_asked
         if state is EmbState.FAULT_LOCKED:
-            assert park_asked
+            assert park_asked or EmbEvent.ACTUATOR_JAMMED in events
         if before is EmbState.DEGRADED:
-            assert state in (EmbState.DEGRADED, EmbState.SAFE_RELEASED)
+            assert state in (EmbState.DEGRADED, EmbState.SAFE_RELEASED, EmbState.FAULT_LOCKED)

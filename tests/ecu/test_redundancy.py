@@ -228,3 +228,19 @@ def test_watch_and_receptions_are_copied_together(twin: Twin) -> None:
         again.cycle(10, CDC=(B,), BPS=(B,))
         assert again.port.texts == ["CHASSIS_A lost"]
     assert twin.port.texts == []
+
+
+def test_without_e2e_copies_are_told_apart_all_the_same() -> None:
+    """Every counter is taken once, wrong checksums included; a late copy changes nothing."""
+    twin = Twin()
+    message = Database.reference().message("CDC_EmbCmd")
+    reception = twin.watch.receives(message, frozenset({"e2e"}))
+    first = bytes([0xAA, 0xBB, 1]) + bytes(message.length - 3)
+    second = bytes([0xAA, 0xBB, 2]) + bytes(message.length - 3)
+    for now_ns, data, lane in ((ms(5), first, A), (ms(5), first, B), (ms(10), second, A)):
+        reception.receive(data, now_ns, lane)
+    assert (reception.data, reception.updated_ns) == (second, ms(10))
+    reception.receive(first, ms(11), B)
+    assert (reception.data, reception.updated_ns) == (second, ms(10))
+    assert reception.late_count == 1
+    assert reception.state is E2eState.VALID

@@ -400,3 +400,28 @@ def test_copies_and_pickles_in_mid_stream_go_on_alike() -> None:
         assert other_emb.updated_ns == ms(195)
     assert emb.updated_ns == ms(95)
     assert emb.message is COMMAND
+
+
+# -- without E2E ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [("CHASSIS_A",), ("CHASSIS_A", "CHASSIS_B")])
+def test_without_e2e_a_frame_still_has_to_be_authentic(channels: tuple[str, ...]) -> None:
+    """The same counter twice is taken, a forged authenticator is not."""
+    port: Any = Port(*channels)
+    lanes = LaneWatch(port) if len(channels) > 1 else None
+    reception = reception_of(COMMAND, port, lanes, without=frozenset({"e2e"}))
+    cdc = Cdc()
+    cdc.force_n = 1000.0
+    good = cdc.next()
+    reception.receive(good, 0)
+    assert reception.usable(0)
+    assert force_n(reception) == 1000.0
+    cdc.force_n = 2000.0
+    forged = bytearray(cdc.next())
+    forged[-1] ^= 0x01
+    reception.receive(bytes(forged), 1)
+    assert force_n(reception) == 1000.0
+    cdc.transmission._sender.counter -= 1  # type: ignore[union-attr]
+    reception.receive(cdc.next(), 2)
+    assert force_n(reception) == 2000.0

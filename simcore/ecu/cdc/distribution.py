@@ -86,6 +86,7 @@ def distribute(
     force_max_n: Sequence[float],
     speed_mps: float,
     since_loss_s: float = inf,
+    redistribute: bool = True,
     parameters: DistributionParameters = DEFAULT,
 ) -> list[float]:
     """Clamp forces FL FR RL RR in N for a deceleration demand.
@@ -93,7 +94,8 @@ def distribute(
     `available` and `force_max_n` describe the four brakes; a brake that is not available gets 0.
     `since_loss_s` is the time since uneven braking surprised the driver: since the last brake was
     lost or, with one lost before, since the demand began. Where the brakes that are left cannot
-    give the demand, they give what they have.
+    give the demand, they give what they have; without `redistribute` they give no more than they
+    would have given with all four.
     """
     _check(decel_mps2, mass_kg, available, force_max_n)
     p = parameters
@@ -104,6 +106,8 @@ def distribute(
     share = (0.5 * front, 0.5 * front, 0.5 - 0.5 * front, 0.5 - 0.5 * front)
     wanted_n = [total_n * part for part in share]
     tyre_n = [min(wanted_n[i], limit_n[i]) for i in range(4)]
+    if not redistribute:
+        return [tyre_n[i] / per_clamp[i] for i in range(4)]
     for i in range(4):
         # The wheel of the other axle on the same side: i ^ 2 swaps front and rear.
         _raise(tyre_n, limit_n, i ^ 2, wanted_n[i] - tyre_n[i] if not available[i] else 0.0)

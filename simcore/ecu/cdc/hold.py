@@ -22,12 +22,21 @@ _BLEND_OUT = HoldState.BLEND_OUT
 class StandstillHold:
     """The hold function, called every control period."""
 
-    __slots__ = ("_decel_mps2", "_p", "_period_s", "_port", "_still_since_ns", "state")
+    __slots__ = (
+        "_decel_mps2",
+        "_limit_mps",
+        "_p",
+        "_period_s",
+        "_port",
+        "_still_since_ns",
+        "state",
+    )
 
     def __init__(self, port: Port, parameters: CdcParameters, *, period_s: float) -> None:
         self._port = port
         self._p = parameters
         self._period_s = period_s
+        self._limit_mps = parameters.standstill_kmh / KMH_PER_MPS
         self._still_since_ns: int | None = None
         self._decel_mps2 = 0.0
         self.state = HoldState.INIT
@@ -41,6 +50,23 @@ class StandstillHold:
         """Whether all wheels have been still for long enough."""
         since_ns = self._still_since_ns
         return since_ns is not None and now_ns - since_ns >= self._p.standstill_for_ns
+
+    def watch_wheels(
+        self, now_ns: int, wheel_speed_mps: list[float], wheel_valid: list[bool]
+    ) -> None:
+        """How long all wheels that say anything have been still; part of `step`."""
+        limit_mps = self._limit_mps
+        if all(wheel_valid):
+            still = max(wheel_speed_mps) <= limit_mps
+        else:
+            still = any(wheel_valid)
+            for speed_mps, valid in zip(wheel_speed_mps, wheel_valid, strict=True):
+                if valid and speed_mps > limit_mps:
+                    still = False
+        if not still:
+            self._still_since_ns = None
+        elif self._still_since_ns is None:
+            self._still_since_ns = now_ns
 
     def step(
         self,
@@ -59,7 +85,7 @@ class StandstillHold:
         `slope_mps2` is the accelerometer's reading: at rest it is gravity along the slope.
         """
         p = self._p
-        self._watch_wheels(now_ns, wheel_speed_mps, wheel_valid)
+        self.watch_wheels(now_ns, wheel_speed_mps, wheel_valid)
         if not enabled and self.state is _UNAVAIL:
             return 0.0  # switched off and staying so
         self._happens(HoldEvent.AVAILABLE if enabled else HoldEvent.SWITCHED_OFF)
@@ -82,19 +108,6 @@ class StandstillHold:
         if self.state not in (_BLEND_IN, _HOLDING, _BLEND_OUT):
             self._decel_mps2 = 0.0
         return self._decel_mps2
-
-    def _watch_wheels(
-        self, now_ns: int, wheel_speed_mps: list[float], wheel_valid: list[bool]
-    ) -> None:
-        limit_mps = self._p.standstill_kmh / KMH_PER_MPS
-        still = any(wheel_valid)
-        for speed_mps, valid in zip(wheel_speed_mps, wheel_valid, strict=True):
-            if valid and speed_mps > limit_mps:
-                still = False
-        if not still:
-            self._still_since_ns = None
-        elif self._still_since_ns is None:
-            self._still_since_ns = now_ns
 
     def _happens(self, event: HoldEvent) -> None:
         after = TRANSITIONS.get((self.state, event))

@@ -90,6 +90,7 @@ class WheelSlipControl:
         "_p",
         "_search_s",
         "_speed_mps",
+        "_stable_ratio",
         "acceleration_mps2",
         "force_n",
         "lock_force_n",
@@ -99,6 +100,10 @@ class WheelSlipControl:
 
     def __init__(self, parameters: SlipControlParameters) -> None:
         self._p = parameters
+        self._stable_ratio = min(
+            parameters.deep_slip_ratio, parameters.entry_share_ratio * parameters.target_slip_ratio
+        )
+        """Up to this slip a wheel is stable however it turns."""
         self.phase = _IDLE
         self.force_n = 0.0
         self.lock_force_n = 0.0
@@ -113,12 +118,15 @@ class WheelSlipControl:
         """Force for the next period: the demand, or less."""
         p = self._p
         self.roll(wheel_speed_mps)
-        floor_mps = p.leave_below_mps if self.phase else p.enter_above_mps
-        if reference_mps < floor_mps or demand_n <= 0.0:
+        phase = self.phase
+        if demand_n <= 0.0 or reference_mps < (p.leave_below_mps if phase else p.enter_above_mps):
             self.phase = _IDLE
             self.slip_ratio = 0.0
             return demand_n
         slip = self.slip_ratio = 1.0 - wheel_speed_mps / reference_mps
+        if phase is _IDLE and slip <= self._stable_ratio:
+            self.force_n = demand_n
+            return demand_n
         if self._is_unstable(slip):
             if self.phase in (_IDLE, _REAPPLY):
                 self._enter(demand_n, clamp_force_n)
@@ -209,6 +217,7 @@ class SlipController:
     """
 
     __slots__ = (
+        "_demand_n",
         "_engaged",
         "_parameters",
         "_reference",
@@ -227,6 +236,7 @@ class SlipController:
         self._wheels = tuple(WheelSlipControl(parameters) for _ in range(4))
         self._split_s = 0.0
         self._engaged = False
+        self._demand_n: Sequence[float] = (0.0, 0.0, 0.0, 0.0)
         self.accelerometer_valid = True
         """False: the acceleration handed to `step` is an estimate."""
         self.rear_select_low = rear_select_low
@@ -236,6 +246,16 @@ class SlipController:
     def reference_speed_mps(self) -> float:
         """Estimated speed of the vehicle."""
         return self._reference.speed_mps
+
+    @property
+    def speed_ceiling_mps(self) -> float:
+        """The vehicle is not faster than this."""
+        return self._reference.ceiling_mps
+
+    @property
+    def acceleration_offset_mps2(self) -> float:
+        """What the accelerometer shows beyond the change of speed: its error and the slope."""
+        return self._reference.offset_mps2
 
     @property
     def phases(self) -> list[SlipPhase]:
@@ -291,12 +311,7 @@ class SlipController:
             measured=self.accelerometer_valid,
         )
         if demand_max_n <= 0.0 and not self._engaged:
-            # Nobody brakes and nobody did a period ago: only the wheels' memories go on.
-            for wheel, speed_mps, valid in zip(
-                self._wheels, wheel_speed_mps, wheel_valid, strict=True
-            ):
-                if valid:
-                    wheel.roll(speed_mps)
+            self._roll(wheel_speed_mps, wheel_valid)
             return list(force_demand_n)
         self._engaged = demand_max_n > 0.0
         force_n = [
@@ -310,7 +325,9 @@ class SlipController:
                 strict=True,
             )
         ]
-        self._follow_partner(force_n, wheel_valid)
+        if not all(wheel_valid):
+            self._demand_n = force_demand_n
+            self._follow_partner(force_n, wheel_valid)
         self._delay_split_build_up(force_n)
         if self.rear_select_low and force_demand_n[2] > 0.0 and force_demand_n[3] > 0.0:
             force_n[2] = force_n[3] = min(force_n[2], force_n[3])
@@ -318,15 +335,36 @@ class SlipController:
             self.active[i] = force_n[i] < force_demand_n[i]
         return force_n
 
+    def _roll(self, wheel_speed_mps: Sequence[float], wheel_valid: Sequence[bool]) -> None:
+        """Nobody brakes and nobody did a period ago: only the wheels' memories go on."""
+        dt_s = self._parameters.dt_s
+        for wheel, speed_mps, valid in zip(self._wheels, wheel_speed_mps, wheel_valid, strict=True):
+            if valid:  # as `WheelSlipControl.roll`, without a call
+                before_mps2 = wheel.acceleration_mps2
+                raw_mps2 = (speed_mps - wheel._speed_mps) / dt_s
+                wheel.acceleration_mps2 = before_mps2 + 0.6 * (raw_mps2 - before_mps2)
+                wheel._speed_mps = speed_mps
+
     def _follow_partner(self, force_n: list[float], wheel_valid: Sequence[bool]) -> None:
+        """An axle without any speed gets the share of the demand that the other one gets."""
+        asked_n = tuple(force_n)
         for i in range(4):
-            if not wheel_valid[i]:
-                force_n[i] = min(force_n[i], force_n[i ^ 1])
+            if wheel_valid[i]:
+                continue
+            force_n[i] = min(asked_n[i], asked_n[i ^ 1])
+            if not wheel_valid[i ^ 1]:
+                for other in (i ^ 2, i ^ 3):
+                    if self._wheels[other].phase is not _IDLE and wheel_valid[other]:
+                        share_ratio = asked_n[other] / self._demand_n[other]
+                        force_n[i] = min(force_n[i], share_ratio * asked_n[i])
 
     def _delay_split_build_up(self, force_n: list[float]) -> None:
         """On a split road let the gripping front wheel's force rise over the other's slowly."""
         p = self._parameters
         left, right = self._wheels[0], self._wheels[1]
+        if left.phase is _IDLE and right.phase is _IDLE:
+            self._split_s = 0.0
+            return
         low = left if force_n[0] <= force_n[1] else right
         high = right if low is left else left
         if low.phase is _IDLE:

@@ -1,7 +1,8 @@
-"""State machines of the domain controller: standstill hold; and the degradation decision table.
+"""State machines of the domain controller: hold and monitor; and the degradation decision table.
 
-Values are the DBC's raw values of `CDC_HoldSt`, `CDC_ReqSrc` and `CDC_DegrLvl`. The hold table is
-total: `TRANSITIONS` and `IGNORED` are disjoint and together cover every pair of state and event.
+Values are the DBC's raw values of `CDC_HoldSt`, `CDC_MonSt`, `CDC_ReqSrc` and `CDC_DegrLvl`. The
+tables are total: transitions and ignored pairs are disjoint and together cover every pair of state
+and event.
 """
 
 from __future__ import annotations
@@ -89,6 +90,52 @@ def next_state(state: HoldState, event: HoldEvent) -> HoldState:
 
 
 @unique
+class MonitorState(IntEnum):
+    """Monitoring of function, as `CDC_MonSt`."""
+
+    OK = 0
+    LIMITING = 1
+    """Commands are limited to what this level permits."""
+    CUT = 2
+    """Requests are invalid and the watchdog is served no more, until the next reset."""
+
+
+@unique
+class MonitorEvent(IntEnum):
+    """Outcome of its checks."""
+
+    EXCESS = 0
+    """A command beyond what is permitted."""
+    PERSISTED = 1
+    """Still beyond it, check after check, although limited."""
+    SETTLED = 2
+    """Within it for long enough."""
+
+
+MONITOR_TRANSITIONS: dict[tuple[MonitorState, MonitorEvent], MonitorState] = {
+    (MonitorState.OK, MonitorEvent.EXCESS): MonitorState.LIMITING,  # SAF-004
+    (MonitorState.LIMITING, MonitorEvent.PERSISTED): MonitorState.CUT,  # SAF-002
+    (MonitorState.LIMITING, MonitorEvent.SETTLED): MonitorState.OK,
+}
+
+MONITOR_IGNORED: frozenset[tuple[MonitorState, MonitorEvent]] = frozenset(
+    {
+        # what was never limited cannot persist in spite of it
+        (MonitorState.OK, MonitorEvent.PERSISTED),
+        (MonitorState.OK, MonitorEvent.SETTLED),
+        (MonitorState.LIMITING, MonitorEvent.EXCESS),
+    }
+    # who cut has no way back but a reset
+    | {(MonitorState.CUT, event) for event in MonitorEvent}
+)
+
+
+def next_monitor_state(state: MonitorState, event: MonitorEvent) -> MonitorState:
+    """The state after `event`."""
+    return MONITOR_TRANSITIONS.get((state, event), state)
+
+
+@unique
 class RequestSource(IntEnum):
     """Whose deceleration request is executed, as `CDC_ReqSrc`."""
 
@@ -111,6 +158,8 @@ class Degradation(IntEnum):
     SIDE = 5
     THREE_LOST = 6
     ALL_LOST = 7
+    PWR_A = 8
+    PWR_B = 9
     BUS_A = 10
     BUS_B = 11
     PEDAL_DEGRADED = 12
@@ -139,15 +188,21 @@ _DEGRADATION_BY_LOST: dict[tuple[bool, bool, bool, bool], Degradation] = {
 
 _FULL = Degradation.FULL
 _DEGRADATION_BY_LANE = {0: Degradation.BUS_A, 1: Degradation.BUS_B}
+_DEGRADATION_BY_SUPPLY = (Degradation.FULL, Degradation.PWR_A, Degradation.PWR_B)
 
 
 def degradation(
-    lost: tuple[bool, bool, bool, bool], *, pedal_degraded: bool, lane: int = -1
+    lost: tuple[bool, bool, bool, bool], *, pedal_degraded: bool, lane: int = -1, supply: int = 0
 ) -> Degradation:
-    """Decision table: a lost actuator, then a degraded pedal, then an impaired bus (`lane`)."""
+    """Decision table: lost actuators, a lost supply, a degraded pedal, an impaired bus (`lane`).
+
+    `supply` is 0 for none lost, 1 for A, 2 for B. What its loss costs, the lost actuators say.
+    """
     level = _DEGRADATION_BY_LOST[lost]
     if level is not _FULL:
         return level
+    if supply:
+        return _DEGRADATION_BY_SUPPLY[supply]
     if pedal_degraded:
         return Degradation.PEDAL_DEGRADED
     return _DEGRADATION_BY_LANE.get(lane, _FULL)

@@ -12,8 +12,10 @@ from simcore.ecu.cdc.communication import (
     QUALITY_VALID,
     SOURCE_SECONDARY,
     command_writer,
+    forces_reader,
+    validity_reader,
 )
-from simcore.network import Database, SignalReader, SignalWriter
+from simcore.network import Database, SignalReader
 
 __all__ = [
     "CORNERS",
@@ -22,21 +24,10 @@ __all__ = [
     "command_writer",
     "forces_reader",
     "speed_reader",
-    "standby_payload",
+    "standby_values",
+    "validity_byte",
     "validity_reader",
 ]
-
-
-def validity_reader(database: Database) -> SignalReader:
-    """Whether the primary's requests are valid, per corner."""
-    return database.message("CDC_EmbCmd").codec.reader(*(f"CDC_{c}_ReqVld" for c in CORNERS))
-
-
-def forces_reader(database: Database) -> SignalReader:
-    """The primary's four forces (N), then for each whether slip control held it back."""
-    return database.message("CDC_EmbCmd").codec.reader(
-        *(f"CDC_{c}_FReq" for c in CORNERS), *(f"CDC_{c}_AbsActv" for c in CORNERS)
-    )
 
 
 def speed_reader(database: Database) -> SignalReader:
@@ -44,7 +35,16 @@ def speed_reader(database: Database) -> SignalReader:
     return database.message("CDC_VehDyn").codec.reader("CDC_VehSpd", "CDC_VehSpdQf")
 
 
-def standby_payload(writer: SignalWriter, slope_kn_per_s: float) -> bytes:
-    """`CDC2_EmbCmd` of a controller that asks for nothing: no request is valid."""
+def validity_byte(database: Database) -> int:
+    """The first byte of the primary's command that has to do with the validity of its requests."""
+    message = database.message("CDC_EmbCmd")
+    return min(message.signal(f"CDC_{corner}_ReqVld").start_bit // 8 for corner in CORNERS)
+
+
+def standby_values(slope_kn_per_s: float) -> list[float]:
+    """`CDC2_EmbCmd` of a controller that asks for nothing: no request is valid.
+
+    Without the values of the watchdog.
+    """
     corner = (0.0, MODE_CLEARANCE, slope_kn_per_s, 0, 0)
-    return writer.write(SOURCE_SECONDARY, 0, 0, POWER_MODE_DRIVE, *(corner * len(CORNERS)))
+    return [SOURCE_SECONDARY, 0, 0, POWER_MODE_DRIVE, *(corner * len(CORNERS))]

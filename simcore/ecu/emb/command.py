@@ -8,6 +8,8 @@ arrival of the last valid command. A valid pedal that is released ends all holdi
 says "up to", and BRK-003 wants no force without a request.
 
 Each lane's commands come on both buses; `bus` is the one that brought the command obeyed (DEG-003).
+A primary lane whose frames come ever later (`primary_late`) is not usable either: a constant delay
+is invisible to counters and deadlines. How far a command may raise the force: `request_limit`.
 """
 
 from __future__ import annotations
@@ -30,11 +32,13 @@ from simcore.ecu.emb.communication import (
     speed_reader,
 )
 from simcore.ecu.emb.parameters import EmbParameters
+from simcore.ecu.emb.request_limit import RequestLimit
 from simcore.ecu.runtime import Reception
 from simcore.network import Database, Message
+from simcore.units import format_ns
 
 _RELEASED = Command(0.0, MODE_CLEARANCE, 1000.0, 1, 0)
-_N_PER_KN = 1000.0
+N_PER_KN = 1000.0
 
 
 class CommandSelection:
@@ -60,8 +64,10 @@ class CommandSelection:
         "command",
         "decoded",
         "echo",
+        "limit",
         "obeyed",
         "primary",
+        "primary_late",
         "rejected_count",
     )
 
@@ -76,7 +82,9 @@ class CommandSelection:
         pedal: Reception,
         speed: Reception,
         log: Callable[[str, str], None],
+        limited: bool = True,
     ) -> None:
+        """`limited=False` follows every valid request as commanded."""
         self._parameters = parameters
         self.primary, self._secondary = primary, secondary
         self._pedal, self._speed = pedal, speed
@@ -88,7 +96,11 @@ class CommandSelection:
         self._force_limit_n = _maximum(command, f"CDC_{corner}_FReq")
         self._slope_limit_kn_per_s = _maximum(command, f"CDC_{corner}_FSlope")
         self._log = log
+        self.limit = RequestLimit(parameters, pedal, self._read_pedal, log, enabled=limited)
+        """How far commands may raise the force (SAF-004)."""
         self._rejecting = False
+        self.primary_late = False
+        """Set by the arrival monitor of the node."""
         self.rejected_count = 0
         """Commands with values the database reserves."""
         self.decoded: bytes | None = None
@@ -113,7 +125,7 @@ class CommandSelection:
     def select(self, now_ns: int) -> Command:
         """The command for this millisecond."""
         primary = self.primary
-        if now_ns <= primary.valid_until_ns:
+        if now_ns <= primary.valid_until_ns and not self.primary_late:
             data = primary.data
             if data is self.decoded:
                 return self.command
@@ -128,17 +140,48 @@ class CommandSelection:
                 self.bus = primary.lane
                 return command
             if command.valid and self._acceptable(command):
-                return self._obey(command, primary)
+                return self._obey(command, primary, now_ns)
         secondary = self._secondary
         if secondary.usable(now_ns):
             command = Command._make(self._read_secondary.read(secondary.data))
             if command.valid and self._acceptable(command):
                 self.decoded = None
-                return self._obey(command, secondary)
+                return self._obey(command, secondary, now_ns)
         self.decoded = None
         return self._without_command(now_ns)
 
-    def _obey(self, command: Command, reception: Reception) -> Command:
+    @property
+    def primary_commands(self) -> bool:
+        """Whether the newest frame of the primary lane says that its request is valid."""
+        data = self.primary.data
+        return bool(data) and bool(Command._make(self._read_primary.read(data)).valid)
+
+    def judge_arrival(self, late: bool, lateness_ns: int) -> None:
+        """Whether the primary lane comes too late to be obeyed, as its arrival monitor says."""
+        self.primary_late = late
+        if late:
+            self._log("detection", f"CDC_EmbCmd late by {format_ns(lateness_ns)}")
+            self._log("reaction", "primary lane not obeyed")
+        else:
+            self._log("detection", "CDC_EmbCmd in time again")
+        self.decoded = None
+
+    def _obey(self, command: Command, reception: Reception, now_ns: int) -> Command:
+        limit = self.limit
+        if command.emergency and not self.command.emergency:
+            limit.emergency_ns = now_ns
+        if command.force_n > self.command.force_n:
+            force_n = limit.limited_n(
+                command.force_n,
+                self.command.force_n,
+                emergency=command.emergency,
+                cycle_ns=reception.message.cycle_time_ns or 0,
+                now_ns=now_ns,
+            )
+            if force_n != command.force_n:
+                command = command._replace(force_n=force_n)
+        elif limit.doubted_n or limit.limiting:
+            limit.settle(command.emergency)
         self._commanded_ns = reception.updated_ns or 0
         self._commanded = True
         self.command = command
@@ -244,4 +287,4 @@ def force_target_n(command: Command, force_now_n: float) -> float:
 
 def gradient_n_per_s(command: Command, parameters: EmbParameters) -> float:
     """Slope of the set point: what the command allows, limited by the actuator itself."""
-    return min(command.force_slope_kn_per_s * _N_PER_KN, parameters.force_gradient_max_n_per_s)
+    return min(command.force_slope_kn_per_s * N_PER_KN, parameters.force_gradient_max_n_per_s)

@@ -18,6 +18,8 @@ class Command(NamedTuple):
     force_slope_kn_per_s: float
     valid: int
     abs_active: int
+    emergency: int = 0
+    """Of the whole frame: emergency braking, AEB or panic stop."""
 
 
 MODE_OFF, MODE_CLEARANCE, MODE_FORCE, MODE_HOLD, MODE_PARK_APPLY, MODE_PARK_RELEASE = range(6)
@@ -40,6 +42,7 @@ def command_reader(database: Database, lane: str, corner: str) -> SignalReader:
         f"{prefix}FSlope",
         f"{prefix}ReqVld",
         f"{prefix}AbsActv",
+        f"{lane}_EmgcyBrk",
     )
 
 
@@ -75,6 +78,9 @@ def status_1_writer(database: Database, node: str) -> SignalWriter:
                 "FMaxAvl",
                 "ReqEcho",
                 "BusSel",
+                "WdgSt",
+                "EnLine",
+                "MonSt",
             )
         )
     )
@@ -85,6 +91,17 @@ def status_2_writer(database: Database, node: str) -> SignalWriter:
     return database.message(f"{node}_St2").codec.writer(
         *(
             f"{node}_{signal}"
-            for signal in ("Clear", "TempDisc", "UBat", "IBat", "LockSt", "SelfTest", "DtcCnt")
+            for signal in (
+                "Clear",
+                "TempMot",
+                "TempDisc",
+                "UBat",
+                "IBat",
+                "LockSt",
+                "SelfTest",
+                "DtcCnt",
+                "WdgErrCnt",
+                "WdgFirstExp",
+            )
         )
     )

@@ -205,6 +205,41 @@ class ForceController:
         self.trim_m = 0.0
 
 
+class LimitedForceController:
+    """A force controller that is given no more than level 2 permits, whatever it is asked for.
+
+    It takes the place of the controller it limits: the motor is driven back actively, which opens
+    a brake in a third of the time that its clamp force alone would need.
+    """
+
+    __slots__ = ("inner", "parameters", "permitted_n")
+
+    def __init__(self, inner: ForceController, permitted_n: float) -> None:
+        self.inner = inner
+        self.parameters = inner.parameters
+        self.permitted_n = permitted_n
+
+    @property
+    def contact_m(self) -> float:
+        """As the controller has learnt it."""
+        return self.inner.contact_m
+
+    def step(
+        self,
+        force_ref_n: float,
+        clamp_force_n: float,
+        screw_travel_m: float,
+        motor_speed_radps: float,
+        supply_v: float,
+    ) -> float:
+        """Motor current in A, see `ForceController.step`."""
+        if force_ref_n > self.permitted_n:
+            force_ref_n = self.permitted_n
+        return self.inner.step(
+            force_ref_n, clamp_force_n, screw_travel_m, motor_speed_radps, supply_v
+        )
+
+
 def _out_of_range(force_ref_n: float, force_max_n: float) -> UsageError:
     return UsageError(
         "ForceController.step, force_ref_n",

@@ -1,9 +1,10 @@
-"""What every simulated ECU runs on: periodic tasks, a communication stack, and the node around it.
+"""What every simulated ECU runs on: periodic tasks, communication, supervision, and their node.
 
 Operating system and communication follow AUTOSAR Classic in behaviour (schedule tables, last-is-
 best reception with E2E check and deadline monitoring, cyclic transmission), not in interface.
 """
 
+from simcore.ecu.runtime.arrival import ArrivalMonitor
 from simcore.ecu.runtime.communication import Reception, Transmission
 from simcore.ecu.runtime.ecu import Ecu
 from simcore.ecu.runtime.freshness_source import (
@@ -22,9 +23,19 @@ from simcore.ecu.runtime.secured import (
     reception_of,
     transmission_of,
 )
+from simcore.ecu.runtime.status_log import SeenStatus, log_change, read_change
+from simcore.ecu.runtime.supervision import (
+    NO_SUPERVISION,
+    SupervisedTask,
+    Supervision,
+    WatchdogSupervision,
+    no_checkpoint,
+)
 
 __all__ = [
     "NO_LANE",
+    "NO_SUPERVISION",
+    "ArrivalMonitor",
     "Ecu",
     "FrameGuard",
     "FreshnessSource",
@@ -36,10 +47,17 @@ __all__ = [
     "SecuredReception",
     "SecuredRedundantReception",
     "SecuredTransmission",
+    "SeenStatus",
+    "SupervisedTask",
+    "Supervision",
     "SyncReception",
     "SyncTransmission",
     "Task",
     "Transmission",
+    "WatchdogSupervision",
+    "log_change",
+    "no_checkpoint",
+    "read_change",
     "reception_of",
     "sync_message_of",
     "transmission_of",

@@ -4,6 +4,9 @@ Reception is last-is-best: a frame is checked when it arrives (E2E profile, E2E 
 if usable, replaces the data the tasks read. A frame that fails its check changes nothing a task
 reads (COM-002). A cycle without a frame counts as NO_NEW_DATA in the state machine; independently
 of it, data older than `DEADLINE_CYCLES` cycles is timed out (COM-003).
+
+Either can be left out, see `simcore.ecu.mechanisms`: without `e2e` any payload of the right length
+is taken; without `deadline` nobody notices that frames are missing.
 """
 
 from __future__ import annotations
@@ -12,12 +15,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from simcore.bus import Frame
+from simcore.ecu.runtime.unchecked import AlwaysValid, LengthOnly
 from simcore.ecu.seam import Port
 from simcore.network import Message
 from simcore.protection import (
     E2eSender,
     E2eState,
-    E2eStateMachine,
     E2eStatus,
     e2e_receiver,
     e2e_sender,
@@ -27,6 +30,15 @@ from simcore.protection import (
 DEADLINE_CYCLES = 3
 """Cycles without usable data after which a message is timed out, COM-003."""
 
+CAUSES = ("crc", "repeated", "sequence", "no_new_data", "timeout", "length", "arrival")
+"""Keys of `Reception.counts`: what a reception can find wrong."""
+
+_CAUSE_OF = {
+    E2eStatus.ERROR: "crc",
+    E2eStatus.REPEATED: "repeated",
+    E2eStatus.WRONG_SEQUENCE: "sequence",
+    E2eStatus.NO_NEW_DATA: "no_new_data",
+}
 _OK = E2eStatus.OK
 _OK_SOME_LOST = E2eStatus.OK_SOME_LOST
 _VALID = E2eState.VALID
@@ -47,6 +59,21 @@ class Checker(Protocol):
         """Status of a cycle in which nothing arrived."""
 
 
+class Machine(Protocol):
+    """What a reception needs of the E2E state machine."""
+
+    @property
+    def state(self) -> E2eState:
+        """VALID while data may be used."""
+
+    @property
+    def saturated(self) -> bool:
+        """Whether one more OK changes nothing."""
+
+    def step(self, status: E2eStatus) -> E2eState:
+        """Take one check status and return the new state."""
+
+
 class Reception:
     """A message as one ECU receives it: checked, monitored, last usable payload kept."""
 
@@ -56,6 +83,7 @@ class Reception:
         "_grace_ns",
         "_lifetime_ns",
         "_machine",
+        "counts",
         "data",
         "expected_ns",
         "lane",
@@ -68,7 +96,7 @@ class Reception:
         "valid_until_ns",
     )
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, without: frozenset[str] = frozenset()) -> None:
         self.message = message
         self.valid_until_ns = -1
         """`data` may be used up to this time; -1 while it may not."""
@@ -82,19 +110,24 @@ class Reception:
         self.lane = 0
         """The bus that brought the last usable frame, by its place in `Port.channels`."""
         self.rejected_count = 0
-        self._cycle_ns = message.cycle_time_ns
-        self.timeout_ns = None if self._cycle_ns is None else DEADLINE_CYCLES * self._cycle_ns
+        self.counts = dict.fromkeys(CAUSES, 0)
+        """How often each cause of `CAUSES` was found. `timeout` counts losses, the rest frames
+        or, for `no_new_data`, cycles."""
+        cycle_ns = message.cycle_time_ns
+        self.timeout_ns = None if cycle_ns is None else DEADLINE_CYCLES * cycle_ns
         self.expected_ns = -1
         """When the next frame is overdue and `monitor` has something to do; -1 at power on."""
         # Half a cycle of grace before the next one is missed; event messages never are.
-        cycle_ns = self._cycle_ns
-        self._grace_ns = _NEVER_NS if cycle_ns is None else cycle_ns + cycle_ns // 2
-        self._lifetime_ns = _NEVER_NS if self.timeout_ns is None else self.timeout_ns
+        self._cycle_ns = None if "deadline" in without else cycle_ns
+        self._grace_ns = self._lifetime_ns = _NEVER_NS
+        if self._cycle_ns is not None:
+            self._grace_ns = self._cycle_ns + self._cycle_ns // 2
+            self._lifetime_ns = DEADLINE_CYCLES * self._cycle_ns
         self._checker: Checker | None = None
-        self._machine: E2eStateMachine | None = None
+        self._machine: Machine | None = None
         if message.e2e is not None:
-            self._checker = e2e_receiver(message.e2e, message.length)
-            self._machine = e2e_state_machine(message.e2e)
+            self._checker = checker_of(message, message.length, without)
+            self._machine = AlwaysValid() if "e2e" in without else e2e_state_machine(message.e2e)
 
     def receive(self, data: bytes, now_ns: int, lane: int = 0) -> None:
         """Check a payload that just arrived and keep it if it is usable.
@@ -109,6 +142,7 @@ class Reception:
                 self._keep(data, now_ns)
             else:
                 self.rejected_count += 1
+                self.counts["length"] += 1
             return
         status = self.status = checker.check(data)
         machine = self._machine
@@ -121,7 +155,13 @@ class Reception:
         else:
             self.valid_until_ns = -1
         if status is not _OK:
-            self.rejected_count += 1
+            self._reject(status, len(data))
+
+    def _reject(self, status: E2eStatus, length: int) -> None:
+        self.rejected_count += 1
+        cause = _CAUSE_OF.get(status)
+        if cause is not None:
+            self.counts["length" if length != self.message.length else cause] += 1
 
     def _keep(self, data: bytes, now_ns: int) -> None:
         self.data = data
@@ -136,8 +176,12 @@ class Reception:
             return
         if now_ns <= expected_ns or self._cycle_ns is None:
             return
+        if 0 <= self.valid_until_ns < now_ns:
+            self.valid_until_ns = -1
+            self.counts["timeout"] += 1
         while expected_ns < now_ns:
             expected_ns += self._cycle_ns
+            self.counts["no_new_data"] += 1
             if self._machine is not None:
                 assert self._checker is not None
                 self.status = self._checker.no_new_data()
@@ -150,9 +194,20 @@ class Reception:
         return now_ns <= self.valid_until_ns
 
     @property
+    def counter(self) -> int:
+        """Sequence counter of the last frame whose checksum was right; 0 without E2E."""
+        return 0 if self._checker is None else self._checker.counter
+
+    @property
     def state(self) -> E2eState | None:
         """State of the E2E machine, `None` for an unprotected message."""
         return None if self._machine is None else self._machine.state
+
+
+def checker_of(message: Message, length: int, without: frozenset[str]) -> Checker:
+    """The E2E check of a protected message over `length` bytes."""
+    assert message.e2e is not None
+    return LengthOnly(length) if "e2e" in without else e2e_receiver(message.e2e, length)
 
 
 class Transmission:

@@ -47,8 +47,10 @@ class RedundantReception(Reception):
         "silent_lane",
     )
 
-    def __init__(self, message: Message, watch: LaneWatch) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: Message, watch: LaneWatch, without: frozenset[str] = frozenset()
+    ) -> None:
+        super().__init__(message, without)
         self._watch = watch
         self.heard_ns = [_NEVER_NS, _NEVER_NS]
         """When each lane last brought a frame of this message."""
@@ -142,9 +144,11 @@ class LaneWatch:
         """A reception lost or found a lane, and the reason is not known yet."""
         self.lost = [False, False]
 
-    def receives(self, message: Message) -> RedundantReception:
+    def receives(
+        self, message: Message, without: frozenset[str] = frozenset()
+    ) -> RedundantReception:
         """A reception under watch."""
-        reception = RedundantReception(message, self)
+        reception = RedundantReception(message, self, without)
         self.watches(reception)
         return reception
 

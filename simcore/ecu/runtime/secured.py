@@ -16,9 +16,8 @@ lags more than `LANE_SKEW` frames behind the newest: what a bus missed cannot be
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from simcore.ecu.runtime.communication import Reception, Transmission
+from simcore.ecu.runtime.communication import Checker, Reception, Transmission, checker_of
 from simcore.ecu.runtime.freshness_source import FreshnessSource, SyncTransmission
 from simcore.ecu.runtime.redundancy import LaneWatch, RedundantReception
 from simcore.ecu.seam import Port
@@ -26,7 +25,7 @@ from simcore.errors import UsageError
 from simcore.network import Message
 from simcore.network.secoc_config import SecOcConfig
 from simcore.protection.cmac import KeyStore
-from simcore.protection.e2e_factory import e2e_receiver, e2e_sender
+from simcore.protection.e2e_factory import e2e_sender
 from simcore.protection.e2e_status import E2eStatus
 from simcore.protection.freshness import (
     SingleCounterSender,
@@ -41,9 +40,6 @@ from simcore.protection.freshness_multi import (
 )
 from simcore.protection.secoc import SecOcReceiver, secoc_sender, single_counter_receiver
 from simcore.protection.secoc_status import SecOcOutcome, SecOcReason
-
-if TYPE_CHECKING:
-    from simcore.protection.e2e_receiver import E2eReceiver
 
 LANE_SKEW = 8
 """Frames by which one bus may be behind the other: a few frames waiting in a controller."""
@@ -69,20 +65,27 @@ def transmission_of(
 
 
 def reception_of(
-    message: Message, port: Port, lanes: LaneWatch | None, source: FreshnessSource | None = None
+    message: Message,
+    port: Port,
+    lanes: LaneWatch | None,
+    source: FreshnessSource | None = None,
+    without: frozenset[str] = frozenset(),
 ) -> Reception:
-    """The reception of a message: on one bus or both, secured where the database says so."""
+    """The reception of a message: on one bus or both, secured where the database says so.
+
+    `without` names mechanisms that are left out, see `simcore.ecu.mechanisms`.
+    """
     if message.secoc_sync is not None:
         return _required(message, source).reception(message)
     if lanes is not None and message.is_redundant:
         if message.secoc is None:
-            return lanes.receives(message)
-        reception = SecuredRedundantReception(message, lanes, port, source)
+            return lanes.receives(message, without)
+        reception = SecuredRedundantReception(message, lanes, port, source, without)
         lanes.watches(reception)
         return reception
     if message.secoc is None:
-        return Reception(message)
-    return SecuredReception(message, port, source)
+        return Reception(message, without)
+    return SecuredReception(message, port, source, without)
 
 
 class SecuredTransmission(Transmission):
@@ -276,10 +279,16 @@ class SecuredReception(Reception):
 
     __slots__ = ("guard",)
 
-    def __init__(self, message: Message, port: Port, source: FreshnessSource | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        message: Message,
+        port: Port,
+        source: FreshnessSource | None = None,
+        without: frozenset[str] = frozenset(),
+    ) -> None:
+        super().__init__(message, without)
         self.guard = FrameGuard(message, port, source)
-        _check_authentic_part(self)
+        _check_authentic_part(self, without)
 
     def receive(self, data: bytes, now_ns: int, lane: int = 0) -> None:
         """Verify and check a payload that just arrived and keep it if it is usable."""
@@ -300,10 +309,11 @@ class SecuredRedundantReception(RedundantReception):
         watch: LaneWatch,
         port: Port,
         source: FreshnessSource | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> None:
-        super().__init__(message, watch)
+        super().__init__(message, watch, without)
         self.guard = FrameGuard(message, port, source)
-        _check_authentic_part(self)
+        _check_authentic_part(self, without)
 
     def receive(self, data: bytes, now_ns: int, lane: int = 0) -> None:
         """Verify a payload that just arrived; what passes is checked as ever."""
@@ -318,7 +328,7 @@ class AuthenticPart:
 
     __slots__ = ("_checker", "_length")
 
-    def __init__(self, checker: E2eReceiver, length: int) -> None:
+    def __init__(self, checker: Checker, length: int) -> None:
         self._checker = checker
         self._length = length
 
@@ -336,11 +346,11 @@ class AuthenticPart:
         return self._checker.counter
 
 
-def _check_authentic_part(reception: Reception) -> None:
+def _check_authentic_part(reception: Reception, without: frozenset[str]) -> None:
     message = reception.message
     if message.e2e is not None:
         length = _config_of(message).authentic_length
-        reception._checker = AuthenticPart(e2e_receiver(message.e2e, length), length)
+        reception._checker = AuthenticPart(checker_of(message, length, without), length)
 
 
 def _config_of(message: Message) -> SecOcConfig:
