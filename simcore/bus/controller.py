@@ -62,11 +62,13 @@ class Controller:
         "enabled",
         "error_state",
         "fifo",
+        "holds",
         "home",
         "name",
         "options",
         "overrun_count",
         "plain",
+        "powered",
         "queue",
         "receive_error_count",
         "recovering",
@@ -85,6 +87,8 @@ class Controller:
         self.bus = bus
         self.name = name
         self.enabled = True
+        self.holds: dict[str, int] = {}  # of faults, see `holding`
+        self.powered = True
         self.home = bus
         """The bus the node belongs to; `bus` is another one while the node is cut off from it."""
         self._receive = receive
@@ -110,8 +114,7 @@ class Controller:
         """Requests not taken: too many waiting, or bus-off."""
         self.overrun_count = 0
         """Received frames lost because the receive FIFO was full."""
-        self.transmit_error_count = 0
-        self.receive_error_count = 0
+        self.transmit_error_count = self.receive_error_count = 0
         self.error_state = ErrorState.ACTIVE
         self.recovering = False
         self.recovers_ns = -1
@@ -380,6 +383,9 @@ class Controller:
 
     def set_enabled(self, enabled: bool) -> None:
         """Switch the node on or off; off empties the transmit queue, on resets the counters."""
+        self.powered = enabled
+        if enabled and "unplugged" in self.holds:
+            return  # until it is plugged in
         was = self.enabled
         if was and enabled and self.error_state is ErrorState.ACTIVE:
             return

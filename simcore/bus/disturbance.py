@@ -236,6 +236,11 @@ class ReceiveNoise(Disturbance):
         self._powers_ratio = tuple(powers_ratio)
         self._left = self._draw()
 
+    @property
+    def stream_name(self) -> str:
+        """Of its random stream."""
+        return self._stream.name
+
     def _draw(self) -> int:
         """Good bits before the next wrong one: geometric, by binary search of the power."""
         wanted_ratio = 1.0 - self._stream.uniform()

@@ -1,10 +1,31 @@
 """The fault vocabulary: what can be broken, as named objects with a sentence for the report.
 
-One file per layer. Today: ECU faults, faults of a message, and faults of the wire.
+One file per layer, from the wire to the road; `catalogue` lists them all. When a fault happens say
+`Fault.at`, `during` and `after`; `Rig.inject` carries it out.
 """
 
+from simcore.faults.actuator import (
+    CaliperJammed,
+    MotorFree,
+    MotorSlow,
+    OverTemperature,
+    ParkLatchUnlocked,
+    UnintendedClamp,
+)
 from simcore.faults.attacks import ReplayAttack, SpoofedMessage
-from simcore.faults.ecu import EcuSilent
+from simcore.faults.ecu import BrownOut, ClockDrift, EcuFault, EcuReset, EcuSilent, StackRestart
+from simcore.faults.ecu_state import BitFlip, OutputStuck
+from simcore.faults.ecu_tasks import TaskDoubled, TaskHung, TaskOrderSwapped, TaskSkipped, TaskSlow
+from simcore.faults.fault import (
+    EVENT_KINDS,
+    LAYERS,
+    EventMatch,
+    Fault,
+    FaultSequence,
+    SiteFault,
+    TimedFault,
+    WireFault,
+)
 from simcore.faults.installed import Installed
 from simcore.faults.message import (
     ChecksumWrong,
@@ -18,6 +39,35 @@ from simcore.faults.message import (
     MessageJitter,
     MessageStopped,
 )
+from simcore.faults.message_content import (
+    MessageInserted,
+    MessageMasqueraded,
+    PayloadCorrupted,
+    SignalCorrupted,
+)
+from simcore.faults.message_timing import (
+    MessageBlocked,
+    MessageDelayed,
+    MessageDropped,
+    MessageReordered,
+    MessageRepeated,
+)
+from simcore.faults.pins import (
+    ChannelDisagreement,
+    SensorDrift,
+    SensorNoise,
+    SensorOffset,
+    SensorRangeFault,
+    SensorStuck,
+)
+from simcore.faults.plant import BrakeFaded, DiscHot, FrictionChanged, SlopeChanged
+from simcore.faults.power import SupplyLost, SupplyLow
+from simcore.faults.watchdog import (
+    WatchdogAnswerEarly,
+    WatchdogAnswerLate,
+    WatchdogAnswerMissing,
+    WatchdogAnswerWrong,
+)
 from simcore.faults.wire import (
     AckSuppressed,
     BitError,
@@ -29,47 +79,82 @@ from simcore.faults.wire import (
 )
 from simcore.faults.wire_nodes import BabblingNode, BusOff, BusOpen, NodeUnplugged, OpenWire
 
-WireFault = (
-    BitError
-    | AckSuppressed
-    | BusShorted
-    | StuckDominant
-    | StuckRecessive
-    | DominantPulse
-    | OpenWire
-    | NodeUnplugged
-    | BusOpen
-    | BusOff
-    | GroundOffset
-    | BabblingNode
-)
-
 __all__ = [
     "AckSuppressed",
     "BabblingNode",
     "BitError",
+    "BitFlip",
+    "BrakeFaded",
+    "BrownOut",
     "BusOff",
     "BusOpen",
     "BusShorted",
+    "CaliperJammed",
+    "ChannelDisagreement",
     "ChecksumWrong",
+    "ClockDrift",
     "CounterFrozen",
     "CounterOffset",
     "CounterRandom",
     "DataIdWrong",
+    "DiscHot",
     "DominantPulse",
+    "EVENT_KINDS",
+    "EcuFault",
+    "EcuReset",
     "EcuSilent",
+    "EventMatch",
+    "Fault",
+    "FaultSequence",
+    "FrictionChanged",
     "GroundOffset",
     "Installed",
+    "LAYERS",
     "LengthWrong",
+    "MessageBlocked",
     "MessageCycle",
+    "MessageDelayed",
+    "MessageDropped",
     "MessageFault",
+    "MessageInserted",
     "MessageJitter",
+    "MessageMasqueraded",
+    "MessageReordered",
+    "MessageRepeated",
     "MessageStopped",
+    "MotorFree",
+    "MotorSlow",
     "NodeUnplugged",
     "OpenWire",
+    "OutputStuck",
+    "OverTemperature",
+    "ParkLatchUnlocked",
+    "PayloadCorrupted",
     "ReplayAttack",
+    "SensorDrift",
+    "SensorNoise",
+    "SensorOffset",
+    "SensorRangeFault",
+    "SensorStuck",
+    "SignalCorrupted",
+    "SiteFault",
+    "SlopeChanged",
     "SpoofedMessage",
+    "StackRestart",
     "StuckDominant",
     "StuckRecessive",
+    "SupplyLost",
+    "SupplyLow",
+    "TaskDoubled",
+    "TaskHung",
+    "TaskOrderSwapped",
+    "TaskSkipped",
+    "TaskSlow",
+    "TimedFault",
+    "UnintendedClamp",
+    "WatchdogAnswerEarly",
+    "WatchdogAnswerLate",
+    "WatchdogAnswerMissing",
+    "WatchdogAnswerWrong",
     "WireFault",
 ]

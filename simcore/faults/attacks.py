@@ -14,7 +14,8 @@ from functools import partial
 
 from simcore.bus import Bus, Frame
 from simcore.errors import UsageError
-from simcore.faults.installed import bus_named, require_count
+from simcore.faults.fault import WireFault
+from simcore.faults.installed import Installed, bus_named, require_count
 from simcore.kernel import Priority, Scheduler
 from simcore.network import Message
 from simcore.network.e2e_layout import PROFILES
@@ -28,18 +29,21 @@ DELAY_NS = NS_PER_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReplayAttack:
+class ReplayAttack(WireFault):
     """Recorded frames of a message are sent again, `burst` of them behind each genuine one.
 
     They keep their order and begin anew at the end. Of a burst, E2E takes the first for a jump of
     the counter and the others for a stream in sequence: one alone it would reject.
     """
 
-    bus: str
     frames: tuple[Frame, ...]
+    """What was recorded, all of one message, in order."""
     burst: int = 4
+    """How many follow each genuine frame."""
     delay_ns: int = DELAY_NS
+    """From a genuine frame to the first of the attacker's."""
     attacker: str = ATTACKER
+    """Name of the attacker's controller."""
 
     def __post_init__(self) -> None:
         identifiers = {(frame.arbitration_id, frame.is_extended_id) for frame in self.frames}
@@ -57,13 +61,14 @@ class ReplayAttack:
             f"0x{self.frames[0].arbitration_id:03X}, {self.burst} behind each genuine one"
         )
 
-    def install(self, buses: Mapping[str, Bus], scheduler: Scheduler) -> _Attack:
+    def install(self, buses: Mapping[str, Bus], scheduler: Scheduler) -> Installed:
         """From the next genuine frame on."""
-        return _Replay(bus_named(buses, self.bus, self), scheduler, self)
+        attack = _Replay(bus_named(buses, self.bus, self), scheduler, self)
+        return Installed(attack.remove, attack)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpoofedMessage:
+class SpoofedMessage(WireFault):
     """A message is forged behind each genuine one: `values` changed, counter and checksum right.
 
     The forged frame has the counter that the next genuine one would have; where both arrive, E2E
@@ -71,12 +76,14 @@ class SpoofedMessage:
     hears: it counts the freshness value on and keeps the last authenticator.
     """
 
-    bus: str
     message: Message
+    """The message to forge, as the attacker knows it."""
     values: Mapping[str, Number] = field(hash=False)
     """Physical values by signal; all others as in the genuine frame."""
     delay_ns: int = DELAY_NS
+    """From a genuine frame to the forged one."""
     attacker: str = ATTACKER
+    """Name of the attacker's controller."""
 
     def __post_init__(self) -> None:
         for name in self.values:
@@ -88,9 +95,10 @@ class SpoofedMessage:
         """For the report."""
         return f"{self.bus}: {self.attacker} forges {self.message.label}, E2E right, without a key"
 
-    def install(self, buses: Mapping[str, Bus], scheduler: Scheduler) -> _Attack:
+    def install(self, buses: Mapping[str, Bus], scheduler: Scheduler) -> Installed:
         """From the next genuine frame on."""
-        return _Spoof(bus_named(buses, self.bus, self), scheduler, self)
+        attack = _Spoof(bus_named(buses, self.bus, self), scheduler, self)
+        return Installed(attack.remove, attack)
 
     def forged(self, genuine: bytes) -> bytes:
         """The frame that follows a genuine one."""
@@ -126,6 +134,11 @@ class _Attack:
         self.sent_count = 0
         self._controller = bus.attach(name, self._heard)
         self._controller.accept([(header.arbitration_id, header.is_extended_id)])
+
+    @property
+    def count(self) -> int:
+        """Frames sent so far."""
+        return self.sent_count
 
     @property
     def effect(self) -> str:

@@ -1,8 +1,10 @@
 """Faults of one message, where its sender hands it to the controller.
 
-What a test system's interaction layer can break, and more: the message stops, changes its cycle or
-jitters; its counter stands still, jumps or is random; checksum, data id or length are wrong. They
-act on whatever sends the message: a node of the restbus, a simulated ECU, a supplier's module.
+What a test system's interaction layer can break: the message stops, changes its cycle or jitters;
+its counter stands still, jumps or is random; checksum, data id or length are wrong. They act on
+whatever sends the message: a node of the restbus, a simulated ECU, a supplier's module. Faults of
+transmission are in `message_timing`, those of its content in `message_content`; together they are
+the fault models of ISO 26262-5 annex D, communication bus.
 
 Each lasts for `frames` frames of the message, or as long as `Rig.inject` says. `resume` tells how
 the counter goes on afterwards, where the fault has touched it:
@@ -22,6 +24,7 @@ from typing import ClassVar
 
 from simcore.bus import DLC_TO_LENGTH
 from simcore.errors import UsageError
+from simcore.faults.fault import Fault
 from simcore.faults.installed import require_count
 from simcore.faults.message_path import (
     ChecksumFilter,
@@ -41,15 +44,17 @@ RESUMES = (JUMP_BACK, CONTINUE, RESTART)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MessageFault:
+class MessageFault(Fault):
     """Base of all: which message, of which sender, for how many frames."""
 
     message: str
+    """Name in the network file."""
     node: str | None = None
     """The sender; needed where the message has several."""
     frames: int | None = None
     """Frames it lasts; `None` until it is cleared."""
 
+    layer: ClassVar[str] = "message"
     needs_e2e: ClassVar[bool] = False
     needs_counter: ClassVar[bool] = False
 
@@ -128,6 +133,7 @@ class MessageCycle(_Resuming):
     """The message is sent every `cycle_ns`, with the values its sender gave last."""
 
     cycle_ns: int
+    """From one frame to the next."""
 
     def __post_init__(self) -> None:
         _Resuming.__post_init__(self)
@@ -150,6 +156,7 @@ class MessageJitter(MessageFault):
     """
 
     jitter_ns: int
+    """The most a frame is late."""
 
     def __post_init__(self) -> None:
         MessageFault.__post_init__(self)
@@ -183,6 +190,7 @@ class CounterOffset(_Resuming):
     """The counter is ahead of its own by `offset`, which may be negative; the checksum is right."""
 
     offset: int
+    """Frames ahead; negative: behind."""
 
     needs_e2e: ClassVar[bool] = True
     needs_counter: ClassVar[bool] = True
@@ -253,6 +261,7 @@ class DataIdWrong(MessageFault):
     """The checksum is made with another data id, as of a masqueraded message."""
 
     data_id: int
+    """Another one than the message's own."""
 
     needs_e2e: ClassVar[bool] = True
 
@@ -269,6 +278,7 @@ class LengthWrong(MessageFault):
     """The payload is cut, or filled up with zeros, to `length` bytes."""
 
     length: int
+    """In bytes, as a frame can have it."""
 
     @property
     def _what(self) -> str:

@@ -7,6 +7,7 @@ the message's E2E header, so that nothing but the fault is wrong.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -240,40 +241,64 @@ class CycleFilter(CountingFilter):
         super().node_started()
 
 
-class JitterFilter(MessageFilter):
-    """Frames are passed on late."""
+class LateFilter(MessageFilter):
+    """Frames may have to wait and keep their order. What waits when the node goes off is gone."""
 
-    __slots__ = ("_jitter_ns", "_latest_ns", "_waiting_count")
+    __slots__ = ("_epoch", "_latest_ns", "_waiting")
 
-    def __init__(self, path: MessagePath, frames: int | None, jitter_ns: int) -> None:
+    def __init__(self, path: MessagePath, frames: int | None) -> None:
         super().__init__(path, frames)
-        self._jitter_ns = jitter_ns
         self._latest_ns = 0
-        self._waiting_count = 0
+        self._epoch = 0
+        """Timers of an earlier one are void."""
+        self._waiting: deque[tuple[Frame, str | None]] = deque()
 
-    def _pass(self, frame: Frame, channel: str | None) -> None:
-        self._late(frame, channel, self.path.random.integer(0, self._jitter_ns))
-        self._counted()
+    def _late(self, frame: Frame, channel: str | None, delay_ns: int) -> None:
+        """Pass a frame on after a time, and not before those that wait."""
+        scheduler = self.path.scheduler
+        self._latest_ns = max(self._latest_ns, scheduler.now_ns + delay_ns)
+        self._waiting.append((frame, channel))
+        scheduler.post(self._latest_ns, _ECU, partial(self._go_on, self._epoch))
+
+    def _go_on(self, epoch: int) -> None:
+        if epoch == self._epoch:
+            self.path.emit(*self._waiting.popleft())
+
+    def _flush(self) -> None:
+        """Pass on what waits, now."""
+        self._epoch += 1
+        waiting, self._waiting = self._waiting, deque()
+        for frame, channel in waiting:
+            self.path.emit(frame, channel)
 
     def _pass_after(self, frame: Frame, channel: str | None) -> None:
-        if self._waiting_count:
+        if self._waiting:
             self._late(frame, channel, 0)  # not before those that still wait
         else:
             self.path.emit(frame, channel)
 
-    def _late(self, frame: Frame, channel: str | None, delay_ns: int) -> None:
-        scheduler = self.path.scheduler
-        self._latest_ns = max(self._latest_ns, scheduler.now_ns + delay_ns)
-        self._waiting_count += 1
-        scheduler.post(self._latest_ns, _ECU, partial(self._go_on, frame, channel))
-
-    def _go_on(self, frame: Frame, channel: str | None) -> None:
-        self._waiting_count -= 1
-        self.path.emit(frame, channel)
+    def node_started(self) -> None:
+        self._epoch += 1
+        self._waiting.clear()
+        self._latest_ns = 0
 
     @property
     def is_spent(self) -> bool:
-        return self.ended and not self._waiting_count
+        return self.ended and not self._waiting
+
+
+class JitterFilter(LateFilter):
+    """Frames are passed on late."""
+
+    __slots__ = ("_jitter_ns",)
+
+    def __init__(self, path: MessagePath, frames: int | None, jitter_ns: int) -> None:
+        super().__init__(path, frames)
+        self._jitter_ns = jitter_ns
+
+    def _pass(self, frame: Frame, channel: str | None) -> None:
+        self._late(frame, channel, self.path.random.integer(0, self._jitter_ns))
+        self._counted()
 
 
 class CounterFilter(CountingFilter):
@@ -373,12 +398,16 @@ class LengthFilter(MessageFilter):
 
     def _pass(self, frame: Frame, channel: str | None) -> None:
         data = frame.data[: self._length].ljust(self._length, b"\0")
-        changed = Frame(
-            frame.arbitration_id,
-            data,
-            is_extended_id=frame.is_extended_id,
-            is_fd=frame.is_fd,
-            bitrate_switch=frame.header.bitrate_switch,
-        )
-        self.path.emit(changed, channel)
+        self.path.emit(carrying(frame, data), channel)
         self._counted()
+
+
+def carrying(frame: Frame, data: bytes) -> Frame:
+    """A frame of the same identifier and format with data of another length."""
+    return Frame(
+        frame.arbitration_id,
+        data,
+        is_extended_id=frame.is_extended_id,
+        is_fd=frame.is_fd,
+        bitrate_switch=frame.header.bitrate_switch,
+    )

@@ -19,6 +19,7 @@ from simcore.bus import (
     ReceiveNoise,
 )
 from simcore.errors import UsageError
+from simcore.faults.fault import WireFault
 from simcore.faults.installed import (
     LEVELS,
     Installed,
@@ -35,7 +36,7 @@ _LAST_BIT = 740
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BitError:
+class BitError(WireFault):
     """Bits of frames are read wrongly, by every node or by `node` alone.
 
     `bits` may go on past EOF into the intermission. `level` ("dominant" or "recessive") is what is
@@ -43,14 +44,20 @@ class BitError:
     from `sender` (`None`: any), each attempt counted, `limit` of them (`None`: all).
     """
 
-    bus: str
     bits: tuple[int, ...]
+    """Places on the wire, SOF = 0, stuff bits included."""
     node: str | None = None
+    """Who reads them wrongly; `None`: every node."""
     level: str | None = None
+    """What is read, `"dominant"` or `"recessive"`; `None`: the opposite of what is there."""
     arbitration_id: int | None = None
+    """Frames concerned; `None`: all."""
     sender: str | None = None
+    """Whose frames are concerned; `None`: anybody's."""
     every: int = 1
+    """Every how many frames one is hit, each attempt counted."""
     limit: int | None = 1
+    """How many frames are hit; `None`: without end."""
 
     def __post_init__(self) -> None:
         bits: object = self.bits
@@ -98,17 +105,19 @@ class BitError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AckSuppressed:
+class AckSuppressed(WireFault):
     """The sender of matching frames sees no acknowledgement: nobody seems to receive them.
 
     Receivers take the frames. Once the sender is error passive its flag is invisible: others start
     into its delimiter, that is a form error for it, and on a busy bus it ends bus-off.
     """
 
-    bus: str
     arbitration_id: int | None = None
+    """Frames concerned; `None`: all."""
     sender: str | None = None
+    """Whose frames are concerned; `None`: anybody's."""
     limit: int | None = None
+    """How many frames are concerned; `None`: without end."""
 
     @property
     def sentence(self) -> str:
@@ -125,15 +134,15 @@ class AckSuppressed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BusShorted:
+class BusShorted(WireFault):
     """The whole bus is stuck at one level.
 
     "recessive": CAN_H and CAN_L are shorted to each other; "dominant": one is shorted to a supply
     so that every transceiver reads dominant.
     """
 
-    bus: str
     level: str = "recessive"
+    """What everybody reads: `"dominant"` or `"recessive"`."""
 
     def __post_init__(self) -> None:
         require_level("BusShorted.level", self.level)
@@ -149,11 +158,11 @@ class BusShorted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StuckDominant:
+class StuckDominant(WireFault):
     """One node's transceiver drives dominant without end: nobody can communicate."""
 
-    bus: str
     node: str
+    """Whose transceiver."""
 
     @property
     def sentence(self) -> str:
@@ -168,11 +177,11 @@ class StuckDominant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StuckRecessive:
+class StuckRecessive(WireFault):
     """One node's transmitter is dead: it hears the bus, but what it drives does not get there."""
 
-    bus: str
     node: str
+    """Whose transmitter."""
 
     @property
     def sentence(self) -> str:
@@ -187,16 +196,17 @@ class StuckRecessive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DominantPulse:
+class DominantPulse(WireFault):
     """The bus is dominant for `duration_ns`, once, or every `period_ns`.
 
     Nodes read at their sample points: a pulse between two of them goes unseen. On an idle bus its
     edge synchronises every node.
     """
 
-    bus: str
     duration_ns: int
+    """Length of a pulse."""
     period_ns: int | None = None
+    """From pulse to pulse; `None`: there is one."""
 
     def __post_init__(self) -> None:
         require_count("DominantPulse.duration_ns", self.duration_ns)
@@ -253,13 +263,15 @@ class _Pulses:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroundOffset:
+class GroundOffset(WireFault):
     """The ground of one node is shifted: it reads bits wrongly at random, seeded."""
 
-    bus: str
     node: str
+    """Whose ground."""
     bit_error_ratio: float
+    """Share of the bits that it reads wrongly."""
     seed: int = 0
+    """Of its random stream."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.bit_error_ratio < 1.0:
@@ -278,7 +290,12 @@ class GroundOffset:
         """Frames that start from now on are read with errors."""
         bus = bus_named(buses, self.bus, self)
         bus.controller(self.node)
-        stream = RandomStream(self.seed, f"wire.{self.bus}.{self.node}")
+        # A second one errs at other bits: the same ones, wrong twice, would be right.
+        taken = {each.stream_name for each in bus.disturbances if isinstance(each, ReceiveNoise)}
+        place = f"wire.{self.bus}.{self.node}"
+        names = (place, *(f"{place}.{number}" for number in range(1, len(taken) + 1)))
+        name = next(name for name in names if name not in taken)
+        stream = RandomStream(self.seed, name)
         return disturbed(bus, ReceiveNoise(self.node, self.bit_error_ratio, stream))
 
 

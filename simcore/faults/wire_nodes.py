@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from functools import partial
 
 from simcore.bus import Bus, Controller, ErrorState, Frame, StateChange, WireError
+from simcore.bus.holding import cut, join, plug, take_back, throw_off, unplug
+from simcore.faults.fault import WireFault
 from simcore.faults.installed import Installed, bus_named, require_count
 from simcore.kernel import Priority, Scheduler
 from simcore.units import format_ns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenWire:
+class OpenWire(WireFault):
     """The wire to one node is broken: it hears and reaches only itself."""
 
-    bus: str
     node: str
+    """Who is cut off."""
 
     @property
     def sentence(self) -> str:
@@ -30,19 +32,20 @@ class OpenWire:
     def install(self, buses: Mapping[str, Bus], scheduler: Scheduler) -> Installed:
         """From now on; a frame the node is sending is cut."""
         controller = bus_named(buses, self.bus, self).controller(self.node)
-        controller.set_connected(False)
-        return Installed(partial(controller.set_connected, True))
+        cut(controller)
+        return Installed(partial(join, controller))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeUnplugged:
+class NodeUnplugged(WireFault):
     """The connector of a node is off: bus and supply of its controller are gone.
 
-    Plugged in again the controller starts anew, with counters at 0 and nothing waiting.
+    Plugged in again the controller starts anew, with counters at 0 and nothing waiting; that of a
+    node that is off stays off. A reset of the node does not plug it in.
     """
 
-    bus: str
     node: str
+    """Whose connector."""
 
     @property
     def sentence(self) -> str:
@@ -52,15 +55,13 @@ class NodeUnplugged:
     def install(self, buses: Mapping[str, Bus], scheduler: Scheduler) -> Installed:
         """From now on; a frame the node is sending is cut."""
         controller = bus_named(buses, self.bus, self).controller(self.node)
-        controller.set_enabled(False)
-        return Installed(partial(controller.set_enabled, True))
+        unplug(controller)
+        return Installed(partial(plug, controller))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BusOpen:
+class BusOpen(WireFault):
     """The whole bus is broken: no node reaches another one."""
-
-    bus: str
 
     @property
     def sentence(self) -> str:
@@ -80,23 +81,23 @@ class _CutNodes:
     __slots__ = ("_nodes",)
 
     def __init__(self, bus: Bus) -> None:
-        self._nodes: list[Controller] = [each for each in bus.controllers if each.connected]
+        self._nodes: list[Controller] = list(bus.controllers)
 
     def cut(self) -> None:
         for controller in self._nodes:
-            controller.set_connected(False)
+            cut(controller)
 
     def join(self) -> None:
         for controller in self._nodes:
-            controller.set_connected(True)
+            join(controller)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BusOff:
+class BusOff(WireFault):
     """A node's controller goes bus-off at once; it comes back as it is configured to."""
 
-    bus: str
     node: str
+    """Whose controller."""
 
     @property
     def sentence(self) -> str:
@@ -104,26 +105,30 @@ class BusOff:
         return f"{self.bus}: controller of {self.node} bus-off"
 
     def install(self, buses: Mapping[str, Bus], scheduler: Scheduler) -> Installed:
-        """Now. Removing the fault asks for recovery, if the controller is still bus-off."""
+        """Now. Removing the last such fault asks for recovery, if it is still bus-off."""
         controller = bus_named(buses, self.bus, self).controller(self.node)
-        controller.force_bus_off()
-        return Installed(controller.recover)
+        throw_off(controller)
+        return Installed(partial(take_back, controller))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BabblingNode:
+class BabblingNode(WireFault):
     """A node sends a frame again and again: whatever has a lower priority starves.
 
     Without `period_ns` the next one waits as soon as one is through. The frame comes out of a
     controller of its own, `<node> (babbling)`, so the node's real messages go on.
     """
 
-    bus: str
     node: str
+    """Whose place on the bus it babbles from."""
     arbitration_id: int = 0
+    """Of the frame it sends."""
     data: bytes = b""
+    """Payload of the frame."""
     is_fd: bool = False
+    """Whether it is a CAN FD frame, with its data phase fast."""
     period_ns: int | None = None
+    """From frame to frame; `None`: the next as soon as one is through."""
 
     def __post_init__(self) -> None:
         Frame(self.arbitration_id, self.data, is_fd=self.is_fd, bitrate_switch=self.is_fd)

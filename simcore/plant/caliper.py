@@ -7,12 +7,19 @@ open, unless the parking lock holds it. The force controller is an ECU's and no 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from math import sqrt
 
 from simcore.arith import exponential
+from simcore.plant.held import Held, Holding
 from simcore.plant.parameters import CaliperParameters
 
 _CURRENT_FLOOR_A = 1e-9
+_FREE = {"retracted_stop_m": 1e6}
+"""A motor without its screw turns without end."""
+_CONTACT_N = 1.0
+"""Below this force a screw that nothing drives has come open."""
 
 
 class Caliper:
@@ -20,20 +27,29 @@ class Caliper:
 
     `screw_travel_m` is 0 where new pads touch the disc and negative in the clearance. The parking
     lock is a ratchet: it blocks the release direction only. `jammed` stops the screw altogether.
+    Faults `jam`, `uncouple`, `scale` and `hold_motor_temperature`; several may act at a time.
     """
 
     __slots__ = (
         "_constants",
         "_contact",
-        "_thermal",
         "_current_decay_ratio",
         "_decay_dt_s",
+        "_drive",
+        "_free_count",
+        "_held_temperature",
+        "_jam_count",
+        "_nominal",
+        "_scalings",
+        "_thermal",
         "battery_current_a",
         "brake_torque_nm",
         "clamp_force_n",
         "disc_temperature_c",
         "jammed",
         "motor_speed_radps",
+        "motor_temperature_c",
+        "motor_travel_m",
         "pad_wear_m",
         "parameters",
         "park_locked",
@@ -42,7 +58,8 @@ class Caliper:
     )
 
     def __init__(self, parameters: CaliperParameters) -> None:
-        self.parameters = parameters
+        self._nominal = parameters
+        self._scalings: list[Mapping[str, float]] = []
         self.motor_speed_radps = 0.0
         self.screw_travel_m = -parameters.clearance_m
         self.phase_current_a = 0.0
@@ -53,6 +70,20 @@ class Caliper:
         self.battery_current_a = 0.0
         self.park_locked = False
         self.jammed = False
+        self._jam_count = 0
+        self._free_count = 0
+        self.motor_travel_m = 0.0
+        """Of a motor without its screw: how far it would have driven it."""
+        self.motor_temperature_c = parameters.ambient_temperature_c
+        """Of the winding; kept up by `warm_motor`."""
+        self._held_temperature: Held[float] = Held()
+        self._drive: Callable[[float, float, float], None] = self._drive_screw
+        """Another one while motor and screw are apart."""
+        self._take(parameters)
+
+    def _take(self, parameters: CaliperParameters) -> None:
+        """Work with these parameters from now on."""
+        self.parameters = parameters
         self._decay_dt_s = 0.0
         self._current_decay_ratio = 1.0
         p = parameters
@@ -137,7 +168,7 @@ class Caliper:
         self.pad_wear_m = other.pad_wear_m
         self.battery_current_a = other.battery_current_a
 
-    def _drive(self, dt_s: float, motor_current_a: float, supply_v: float) -> None:
+    def _drive_screw(self, dt_s: float, motor_current_a: float, supply_v: float) -> None:
         """Current loop, motor and screw."""
         (
             kt_nm_per_a,
@@ -244,3 +275,91 @@ class Caliper:
         self.clamp_force_n = self._force_at(self.screw_travel_m - self.pad_wear_m)
         torque_nm = 2.0 * p.pad_friction_ratio * p.effective_radius_m * self.clamp_force_n
         self.brake_torque_nm = torque_nm
+
+    def warm_motor(self, dt_s: float) -> None:
+        """Let `dt_s` of the present current warm the winding; slow enough to be asked seldom."""
+        if self._held_temperature.is_held:
+            return
+        p = self.parameters
+        temperature_c = self.motor_temperature_c
+        power_w = p.winding_resistance_ohm * self.phase_current_a * self.phase_current_a
+        power_w -= p.motor_cooling_w_per_k * (temperature_c - p.ambient_temperature_c)
+        self.motor_temperature_c = temperature_c + dt_s * power_w / p.motor_heat_capacity_j_per_k
+
+    # -- faults ---------------------------------------------------------------------------------
+
+    def jam(self) -> None:
+        """The screw does not move, until `unjam`."""
+        self._jam_count += 1
+        self.jammed = True
+
+    def unjam(self) -> None:
+        """One jam is over."""
+        self._jam_count -= 1
+        self.jammed = self._jam_count > 0
+
+    def scale(self, factors: Mapping[str, float]) -> None:
+        """Multiply parameters by these factors, until `unscale`."""
+        self._scalings.append(factors)
+        self._rescale()
+
+    def unscale(self, factors: Mapping[str, float]) -> None:
+        """No longer."""
+        self._scalings.remove(factors)
+        self._rescale()
+
+    def _rescale(self) -> None:
+        # Others than its neighbour's, so that no caliper is taken to work like this one.
+        parameters = self._nominal
+        for factors in self._scalings:
+            changed = {name: getattr(parameters, name) * by for name, by in factors.items()}
+            parameters = replace(parameters, **changed)
+        self._take(parameters)
+
+    def uncouple(self) -> None:
+        """The motor turns without the screw, until `recouple`."""
+        if not self._free_count:
+            self.motor_travel_m = self.screw_travel_m
+            self._drive = self._drive_apart
+        self._free_count += 1
+        self.scale(_FREE)
+
+    def recouple(self) -> None:
+        """One break is mended: the motor takes the screw up from rest, where it is."""
+        self._free_count -= 1
+        self.unscale(_FREE)
+        if not self._free_count:
+            self.motor_speed_radps = 0.0
+            self._drive = self._drive_screw
+
+    def _drive_apart(self, dt_s: float, motor_current_a: float, supply_v: float) -> None:
+        """The motor runs without load. The clamp force drives the screw back open by itself.
+
+        Inertia and constant friction are the motor's; the screw has the friction under load and
+        the damping, is lighter than a step is short, and gives way to lock and jam alone.
+        """
+        screw_m, force_n = self.screw_travel_m, self.clamp_force_n
+        jammed, locked = self.jammed, self.park_locked
+        self.screw_travel_m, self.clamp_force_n = self.motor_travel_m, 0.0
+        self.jammed = self.park_locked = False
+        self._drive_screw(dt_s, motor_current_a, supply_v)
+        self.motor_travel_m = self.screw_travel_m
+        self.jammed, self.park_locked = jammed, locked
+        if force_n > 0.0 and not jammed and not locked:
+            p = self.parameters
+            torque_nm = (p.gear_m_per_rad - p.friction_load_nm_per_n) * force_n
+            screw_m -= dt_s * p.gear_m_per_rad * torque_nm / p.damping_nms
+            if force_n < _CONTACT_N or screw_m < self.pad_wear_m:
+                screw_m = self.pad_wear_m
+        self.screw_travel_m = screw_m
+        self.clamp_force_n = force_n
+
+    def hold_motor_temperature(self, temperature_c: float) -> Holding[float]:
+        """The winding has this temperature, until it is released."""
+        holding = self._held_temperature.hold(self.motor_temperature_c, temperature_c)
+        self.motor_temperature_c = temperature_c
+        return holding
+
+    def release_motor_temperature(self, holding: Holding[float]) -> None:
+        """No longer: the foreign heat is gone at once."""
+        self.motor_temperature_c = self._held_temperature.release(holding)

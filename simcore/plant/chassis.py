@@ -6,8 +6,11 @@ outputs are read from `calipers` and `vehicle`. Pedal, sensors and electronics a
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from simcore.plant.caliper import Caliper
-from simcore.plant.environment import DRY_ASPHALT, Surface
+from simcore.plant.environment import DRY_ASPHALT, Segment, Surface
+from simcore.plant.held import Held, Holding
 from simcore.plant.parameters import (
     FRONT_CALIPER,
     REAR_CALIPER,
@@ -26,6 +29,10 @@ class ChassisPlant:
     """
 
     __slots__ = (
+        "_held_grade",
+        "_held_segments",
+        "_held_supply",
+        "_road",
         "_surface",
         "_torque_nm",
         "calipers",
@@ -57,15 +64,31 @@ class ChassisPlant:
         self.drive_torque_nm: list[float] = [0.0, 0.0, 0.0, 0.0]
         self.steer_rad = 0.0
         self._torque_nm: list[float] = [0.0, 0.0, 0.0, 0.0]
+        self._held_supply: tuple[Held[float], ...] = (Held(), Held(), Held(), Held())
+        self._held_segments: list[Holding[tuple[Segment, ...]]] = []
+        self._held_grade: list[Holding[float]] = []
         self.set_surface(surface)
 
     @property
     def surface(self) -> Surface:
-        """The road; changed by `set_surface`."""
-        return self._surface
+        """The road; changed by `set_surface`, and not by faults that hold its friction or slope."""
+        return self._road
 
     def set_surface(self, surface: Surface) -> None:
-        """Put another road under the vehicle, from now on. Takes the road's slope, too."""
+        """Put another road under the vehicle, from now on. Takes the road's slope, too.
+
+        What a fault holds of it stays as the fault says.
+        """
+        self._road = surface
+        self._take_road()
+
+    def _take_road(self) -> None:
+        """The road, with what faults hold of it."""
+        surface = self._road
+        if self._held_segments:
+            surface = replace(surface, segments=self._held_segments[-1].value)
+        if self._held_grade:
+            surface = replace(surface, grade_ratio=self._held_grade[-1].value)
         self._surface = surface
         if surface.grade_ratio != self.vehicle.grade_ratio:
             self.vehicle.set_grade(surface.grade_ratio)
@@ -111,3 +134,39 @@ class ChassisPlant:
         for corner in range(4):
             x_m = front_m if corner < 2 else rear_m
             vehicle.friction_ratio[corner] = self._surface.friction_ratio(corner, x_m)
+
+    # -- faults ---------------------------------------------------------------------------------
+
+    def hold_friction(self, segments: tuple[Segment, ...]) -> Holding[tuple[Segment, ...]]:
+        """The road has this friction, whatever it is, until it is released; the last one wins."""
+        holding = Holding(segments)
+        self._held_segments.append(holding)
+        self._take_road()
+        return holding
+
+    def release_friction(self, holding: Holding[tuple[Segment, ...]]) -> None:
+        """No longer."""
+        self._held_segments.remove(holding)
+        self._take_road()
+
+    def hold_grade(self, grade_ratio: float) -> Holding[float]:
+        """The road has this slope, whatever it is, until it is released; the last one wins."""
+        holding = Holding(grade_ratio)
+        self._held_grade.append(holding)
+        self._take_road()
+        return holding
+
+    def release_grade(self, holding: Holding[float]) -> None:
+        """No longer."""
+        self._held_grade.remove(holding)
+        self._take_road()
+
+    def hold_supply(self, corner: int, supply_v: float) -> Holding[float]:
+        """The inverter of a corner has this supply, until it is released; the last one wins."""
+        holding = self._held_supply[corner].hold(self.supply_v[corner], supply_v)
+        self.supply_v[corner] = supply_v
+        return holding
+
+    def release_supply(self, corner: int, holding: Holding[float]) -> None:
+        """No longer."""
+        self.supply_v[corner] = self._held_supply[corner].release(holding)

@@ -72,6 +72,8 @@ class CaliperParameters(SharedParameters):
     fade_span_k: float = 250.0
     fade_per_k2: float = 7.5e-6
     wear_m_per_j: float = 1.0e-11
+    motor_heat_capacity_j_per_k: float = 150.0
+    motor_cooling_w_per_k: float = 1.2
 
     def __post_init__(self) -> None:
         _require_positive(

@@ -386,11 +386,11 @@ def test_a_module_in_another_place_may_send_the_message_and_be_disturbed() -> No
     bench.replace("B", module)
     bench.run_for(ms(1))
     injected = bench.inject(MessageStopped(message="Plain", node="B"))
-    assert injected.did_nothing and injected.record.effect == "no frame concerned"
+    assert (injected.did_nothing, injected.record.effect) == (True, "no frame concerned")
     module.port.send(Frame(256, bytes(8)))
     bench.run_for(ms(1))
     assert len(frames(bench, "Plain")) == 1
-    assert not injected.did_nothing and injected.record.effect == "1 frame concerned"
+    assert (injected.did_nothing, injected.record.effect) == (False, "1 frame concerned")
 
 
 def test_a_cycle_for_a_message_that_is_never_sent_begins_with_the_values_of_the_restbus() -> None:

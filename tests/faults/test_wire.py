@@ -371,7 +371,7 @@ def test_a_node_that_is_not_there_is_refused(bench: Bench) -> None:
         (partial(BitError, bus="X", bits=()), r"BitError\.bits"),
         (partial(BitError, bus="X", bits=(-1,)), r"BitError\.bits"),
         (partial(BitError, bus="X", bits=(741,)), r"BitError\.bits"),
-        (partial(BitError, bus="X", bits=30), r"BitError\.bits"),
+        (partial(BitError, bus="X", bits=30), r"BitError\.bits"),  # type: ignore[arg-type]
         (partial(BitError, bus="X", bits=(1,), level="low"), r"BitError\.level"),
         (partial(BitError, bus="X", bits=(1,), every=0), r"BitError\.every"),
         (partial(BitError, bus="X", bits=(1,), limit=0), r"BitError\.limit"),

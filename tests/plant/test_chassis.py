@@ -106,3 +106,28 @@ def test_a_copy_and_a_pickle_go_on_to_the_last_bit() -> None:
             twin.step(DT_S)
         assert twin.vehicle.x_m == plant.vehicle.x_m
         assert twin.vehicle.yaw_rad == plant.vehicle.yaw_rad
+
+
+def test_a_held_road_is_the_wheels_and_the_surface_stays_the_scripts() -> None:
+    plant = ChassisPlant(surface=Surface.uniform(0.9, grade_ratio=0.1))
+    road = plant.surface
+    friction = plant.hold_friction(Surface.split(0.8, 0.3).segments)
+    grade = plant.hold_grade(-0.05)
+    assert plant.vehicle.friction_ratio == [0.8, 0.3, 0.8, 0.3]
+    assert plant.vehicle.grade_ratio == -0.05
+    assert plant.surface is road
+    plant.release_friction(friction)
+    assert plant.vehicle.friction_ratio == [0.9] * 4
+    assert plant.vehicle.grade_ratio == -0.05
+    plant.release_grade(grade)
+    assert plant.vehicle.grade_ratio == 0.1
+
+
+def test_a_held_supply_is_the_inverters_until_it_is_released() -> None:
+    plant = ChassisPlant()
+    twice = [plant.hold_supply(2, 0.0), plant.hold_supply(2, 12.0)]
+    assert plant.supply_v == [48.0, 48.0, 12.0, 48.0]
+    plant.release_supply(2, twice[0])
+    assert plant.supply_v[2] == 12.0
+    plant.release_supply(2, twice[1])
+    assert plant.supply_v == [48.0] * 4
