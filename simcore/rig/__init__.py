@@ -1,8 +1,10 @@
 """The reference vehicle wired up: run it, record it, judge it. The public scripting API."""
 
 from simcore.rig.bench import Bench
+from simcore.rig.evidence import AllOf, AnyOf, ColumnHolds, EventSeen, Evidence, SignalSeen
 from simcore.rig.injection import InjectedFault
 from simcore.rig.measure import ForceAccuracy, Release, Stop
+from simcore.rig.reaction import Reaction
 from simcore.rig.restbus import Restbus
 from simcore.rig.result import (
     BusStatistics,
@@ -20,22 +22,29 @@ from simcore.rig.rig import Rig
 from simcore.rig.scenario import Scenario, ScenarioSet, load_scenarios, run_scenario, scenario
 
 __all__ = [
+    "AllOf",
+    "AnyOf",
     "Bench",
     "BusStatistics",
     "Check",
+    "ColumnHolds",
     "ControllerStatistics",
     "Event",
+    "EventSeen",
+    "Evidence",
     "FaultRecord",
     "Finding",
     "ForceAccuracy",
     "InjectedFault",
     "MessageStatistics",
+    "Reaction",
     "Release",
     "Restbus",
     "Rig",
     "Scenario",
     "ScenarioResult",
     "ScenarioSet",
+    "SignalSeen",
     "Stop",
     "Trace",
     "Verdict",

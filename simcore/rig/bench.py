@@ -11,14 +11,14 @@ import copy
 from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import blake2b
-from typing import Self
+from typing import Any, Self, overload
 
 import numpy as np
 
 from simcore.bus import Bus
 from simcore.ecu import Node, RestbusNode
 from simcore.errors import UsageError
-from simcore.faults import EcuSilent
+from simcore.faults.fault import FaultSequence, TimedFault
 from simcore.faults.message_path import MessageFilter
 from simcore.kernel import FreeRunning, Pacing, Priority, RandomStreams, Scheduler, StuckError
 from simcore.kernel.scheduler import require_copyable
@@ -26,6 +26,7 @@ from simcore.network import Database, Message
 from simcore.network.database import NO_SENDER
 from simcore.network.messages import Number
 from simcore.rig.arguments import require_callable, require_time
+from simcore.rig.board import Cuts
 from simcore.rig.events import EventLog
 from simcore.rig.host import NodeHost
 from simcore.rig.injection import AnyFault, InjectedFault
@@ -36,6 +37,7 @@ from simcore.rig.result import BusStatistics, Check
 from simcore.rig.watching import FrameSeen, carries
 from simcore.rig.wire_watch import WireWatch
 from simcore.units import NS_PER_MS, format_ns
+from simcore.watchdog.device import DeviceSettings
 
 IDLE_CALL_LIMIT = 10_000
 """More calls in a row that let no time pass than this is a script that loops."""
@@ -61,11 +63,15 @@ class Bench:
         self.silenced: dict[str, int] = {}
         """Nodes a fault has switched off on purpose, with the time."""
         self.faults: list[InjectedFault] = []
-        """Everything that was broken so far, in order."""
+        """Everything that was broken so far, or is armed, in order."""
         self._pacing: Pacing = pacing if pacing is not None else FreeRunning()
         self._idle_calls = 0
         self._acting = False
         self._hosts: dict[str, NodeHost] = {}
+        self._silencers: dict[str, list[object]] = {}
+        """Who keeps a node off."""
+        self.fault_holders: dict[tuple[str, str], list[Any]] = {}
+        """Faults that hold the same quantity of a node, the one in force last."""
         self._replaced: set[str] = set()
         """Places into which a module was put during the run."""
 
@@ -175,6 +181,14 @@ class Bench:
         self._replaced.add(name)
         host.replace(node)
 
+    def guard(self, name: str, settings: DeviceSettings, *, cuts: Cuts = "outputs") -> None:
+        """Put an external watchdog beside a node: `rig.guard("EMB_FL", fs65())`.
+
+        `cuts` is what a low enable line takes from it: its outputs, its transmitters, or nothing.
+        """
+        self.host(name).guard(settings, cuts=cuts)
+        self.log.add(name, "note", f"guarded by {type(settings).__name__}")
+
     def restbus(self, name: str) -> RestbusNode:
         """The restbus sender behind a node name, to set its signals."""
         node = self.node(name)
@@ -197,12 +211,27 @@ class Bench:
         self.log.add(name, "note", "reset")
         host.start()
 
-    def inject(self, fault: AnyFault, *, duration: int | None = None) -> InjectedFault:
-        """Break something, now; for good, for `duration` ns, or until `clear`."""
+    @overload
+    def inject(
+        self, fault: AnyFault | TimedFault, *, duration: int | None = None
+    ) -> InjectedFault: ...
+
+    @overload
+    def inject(
+        self, fault: FaultSequence, *, duration: int | None = None
+    ) -> tuple[InjectedFault, ...]: ...
+
+    def inject(
+        self, fault: AnyFault | TimedFault | FaultSequence, *, duration: int | None = None
+    ) -> InjectedFault | tuple[InjectedFault, ...]:
+        """Break something: now, or when `fault.at(...)`, `.during(...)`, `.after(...)` says.
+
+        For good, for `duration` ns, or until `clear`. A sequence of faults gives one handle each.
+        """
         return _inject(self, fault, duration=duration)
 
     def clear(self, injected: InjectedFault) -> None:
-        """End a fault that `inject` began."""
+        """End a fault that `inject` began, or take one back that has not begun."""
         if not isinstance(injected, InjectedFault):
             raise UsageError("clear", expected="what inject returned", got=repr(injected))
         injected.clear()
@@ -227,11 +256,32 @@ class Bench:
             self.restbus(name).send(message, self.now_ns)
             host.ask_again()
 
-    def silence(self, name: str) -> None:
-        """Take a node's supply away; what `EcuSilent` does. `reset` gives it back."""
-        host = self._host(name)
-        self.silenced[name] = self.now_ns
-        host.halt()
+    def silence(self, name: str, by: object = None) -> None:
+        """Take a node's supply away; what `EcuSilent` does. `supply` or `reset` gives it back.
+
+        Of several that do so each gives back its own, `by`.
+        """
+        host = self.host(name)
+        self._silencers.setdefault(name, []).append(by)
+        if name not in self.silenced:
+            self.silenced[name] = self.now_ns
+            host.halt()
+
+    def supply(self, name: str, by: object = None) -> None:
+        """Give a node its supply back, unless somebody else keeps it off."""
+        host = self.host(name)
+        silencers = self._silencers.get(name, [])
+        place = next((at for at, each in enumerate(silencers) if each is by), None)
+        if place is None:
+            return  # given back already, as by a reset
+        del silencers[place]
+        if not silencers:
+            self._revive(name)
+            host.start()
+
+    def host(self, name: str) -> NodeHost:
+        """What runs a node: its pins, its controllers. Raises `UsageError` for no such node."""
+        return self._host(name)
 
     # -- looking at the bus ----------------------------------------------------------------------
 
@@ -326,10 +376,8 @@ class Bench:
     def _revive(self, name: str) -> None:
         """A node starts anew: a pause of its messages is over, and so is its silence."""
         self.recorder.restart(name)
-        if self.silenced.pop(name, None) is not None:
-            for injected in self.faults:
-                if isinstance(injected.fault, EcuSilent) and injected.fault.node == name:
-                    injected.ended()
+        self.silenced.pop(name, None)
+        self._silencers.pop(name, None)
 
     def _host(self, name: str) -> NodeHost:
         host = self._hosts.get(name)

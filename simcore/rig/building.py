@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simcore.bus import BitTiming, Bus, ControllerOptions, FrameLog
+from simcore.ecu import Ecu
 from simcore.errors import UsageError
 from simcore.kernel import Scheduler
 from simcore.network import Database
@@ -10,7 +11,15 @@ from simcore.protection.cmac import memory_of
 from simcore.rig.clock import NodeClock
 from simcore.rig.events import EventLog
 from simcore.rig.host import NodeHost
-from simcore.rig.reference import CHASSIS_A, CHASSIS_B, EMB_NODES, PINS, build_node, test_keys
+from simcore.rig.reference import (
+    CHASSIS_A,
+    CHASSIS_B,
+    EMB_NODES,
+    PINS,
+    WATCHDOGS,
+    build_node,
+    test_keys,
+)
 from simcore.units import NS_PER_MS
 
 BUS_OFF_PAUSE_NS = 100 * NS_PER_MS
@@ -29,10 +38,16 @@ def chassis_buses(
 
 
 def chassis_hosts(
-    database: Database, buses: tuple[Bus, ...], scheduler: Scheduler, log: EventLog
+    database: Database,
+    buses: tuple[Bus, ...],
+    scheduler: Scheduler,
+    log: EventLog,
+    *,
+    without: frozenset[str] = frozenset(),
 ) -> dict[str, NodeHost]:
     """Every node of the database on its buses, not yet powered on.
 
+    `without` names the mechanisms (`simcore.ecu.mechanisms`) that are left out everywhere.
     Raises `UsageError` where the database lacks a node that the plant needs.
     """
     clock = NodeClock(scheduler)
@@ -40,9 +55,12 @@ def chassis_hosts(
     hosts: dict[str, NodeHost] = {}
     for name in database.nodes:
         inputs, outputs = PINS.get(name, ({}, {}))
+        node = build_node(name, database)
+        if isinstance(node, Ecu):
+            node.without = without
         hosts[name] = NodeHost(
             name,
-            build_node(name, database),
+            node,
             buses if name in database.redundant_nodes else buses[:1],
             scheduler,
             clock,
@@ -62,6 +80,9 @@ def chassis_hosts(
                 recovery_delay_ns=BUS_OFF_PAUSE_NS,
             )
         )
+        if name in WATCHDOGS and "watchdog" not in without:
+            settings, cuts = WATCHDOGS[name]
+            hosts[name].guard(settings, cuts=cuts, built_in=True)
     missing = [name for name in (*EMB_NODES, "BPS", "IMU", "CDC") if name not in hosts]
     if missing:
         raise UsageError(f"rig on {database.name}", expected=f"the nodes {', '.join(missing)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from simcore.kernel import Scheduler, TraceDigest
 from simcore.rig.result import Event, Finding
@@ -11,19 +11,35 @@ from simcore.rig.result import Event, Finding
 class EventLog:
     """Events and findings with their virtual time."""
 
-    __slots__ = ("_digest", "_scheduler", "events", "findings")
+    __slots__ = ("_digest", "_scheduler", "_watchers", "events", "findings")
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
         self._digest = TraceDigest()
         self.events: list[Event] = []
         self.findings: list[Finding] = []
+        self._watchers: list[Callable[[Event], object]] = []
+
+    def watch(self, watcher: Callable[[Event], object]) -> None:
+        """Call a bound method with every event from now on, in the midst of whoever logs it.
+
+        A watcher that wants to act posts that on the scheduler.
+        """
+        self._watchers.append(watcher)
+
+    def unwatch(self, watcher: Callable[[Event], object]) -> None:
+        """No longer; one that does not watch is none."""
+        if watcher in self._watchers:
+            self._watchers.remove(watcher)
 
     def add(self, source: str, kind: str, text: str) -> None:
         """Record an event now."""
         event = Event(time_ns=self._scheduler.now_ns, source=source, kind=kind, text=text)
         self.events.append(event)
         self._digest_event(event.time_ns, source, kind, text)
+        if self._watchers:
+            for watcher in tuple(self._watchers):
+                watcher(event)
 
     def find(
         self,

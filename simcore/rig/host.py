@@ -1,4 +1,4 @@
-"""`NodeHost`: runs one node on the rig and is the port it sees.
+"""`NodeHost`: runs one node on the rig; the port it sees is in `host_port`.
 
 The host calls the node when a frame arrives or its deadline comes, and keeps a broken module from
 breaking the run: what the node raises becomes a finding, and the node is switched off, as a
@@ -7,104 +7,64 @@ crashed ECU would be: it sends nothing and its outputs are 0.
 On two buses the host is the node's door to both: a redundant message that the node sends goes out
 on both as one frame. What comes back on the second one goes to `receive_on`, or, for a module that
 knows nothing of a second bus, is handed on unless it is the copy of what the other bus brought.
+
+An external watchdog beside the node (`guard`) shares its supply: `start` and `halt` switch both on
+and off. What a fault wants of a node (`NodeControl` in faults/site.py) is at the end; it costs
+nothing until it is asked for.
 """
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
-from typing import Protocol
 
-from simcore.bus import Bus, Controller, ControllerOptions, Frame, StateChange, WireError
+from simcore.bus import Bus, ControllerOptions, Frame, StateChange, WireError
 from simcore.ecu import Node
 from simcore.errors import UsageError
-from simcore.faults.message_path import MessageFilter
+from simcore.faults.site import WatchdogWrapper
 from simcore.kernel import Scheduler
+from simcore.rig.board import Board, Cuts
 from simcore.rig.clock import NodeClock
 from simcore.rig.events import EventLog
+from simcore.rig.host_entrance import Door, Inlet, TakePayload
+from simcore.rig.host_port import LATCHED, NodePort
+from simcore.rig.host_time import (
+    Clock,
+    HeardTimer,
+    LocalClock,
+    LocalTimer,
+    RunDue,
+    require_ratio,
+    require_whole,
+)
 from simcore.units import format_ns
+from simcore.watchdog.device import DeviceSettings, WatchdogLine
 
-LATCHED = "_state"
-"""Output pins with this ending drive a latch: it stays as it is when the ECU has no supply."""
-
-
-TakePayload = Callable[[bytes, int, int], object]
-"""Called with a payload, the time, and which of the node's buses brought it."""
+__all__ = ["LATCHED", "NodeHost"]
 
 
-class Send(Protocol):
-    """`Port.send` as an attribute."""
-
-    def __call__(self, frame: Frame, channel: str | None = None) -> None: ...
-
-
-class _Door:
-    """Where a bus hands over a node's frames."""
-
-    __slots__ = ("_host", "_lane")
-
-    def __init__(self, host: NodeHost, lane: int) -> None:
-        self._host = host
-        self._lane = lane
-
-    def __call__(self, frame: Frame) -> None:
-        self._host.receiver(self._lane)(frame)
-
-    def direct(self, frame: Frame) -> Callable[[Frame], object]:
-        """A shorter way for all frames of this message, for as long as the bus's routes last."""
-        return self._host.direct_receiver(frame, self._lane)
-
-
-class _Inlet:
-    """The short way: frames of one message from one bus straight into the node's reception."""
-
-    __slots__ = ("_host", "_lane", "_receive", "_scheduler")
-
-    def __init__(self, host: NodeHost, receive: TakePayload, lane: int) -> None:
-        self._host = host
-        self._receive = receive
-        self._lane = lane
-        self._scheduler = host.scheduler
-
-    def take(self, frame: Frame) -> None:
-        try:
-            self._receive(frame.data, self._scheduler.now_ns, self._lane)
-        except (Exception, SystemExit, GeneratorExit) as error:
-            self._host.crashed(f"receive of {frame!r}", error)
-
-
-class NodeHost:
-    """Implements `Port` for one node."""
+class NodeHost(NodePort):
+    """One node: its port, its supply, its calls."""
 
     __slots__ = (
         "_armed_ns",
-        "_both_ids",
+        "_board",
         "_brought",
-        "_clock",
-        "_controllers",
-        "_default",
-        "_filters",
         "_fixed_schedule",
         "_hands_on",
-        "_initial_outputs",
-        "_log",
-        "_memory",
-        "_name",
         "_next_deadline_ns",
+        "_node_clock",
+        "_on_start",
+        "_on_tick",
         "_on_timer",
-        "_provisioned",
         "_receive_on",
         "_run_due",
-        "_second",
-        "_second_name",
-        "inputs",
+        "_wrappers",
+        "clock",
         "node",
-        "outputs",
         "running",
         "scheduler",
-        "send",
     )
 
     def __init__(
@@ -121,156 +81,82 @@ class NodeHost:
         both_ids: frozenset[int] = frozenset(),
         provisioned: Mapping[str, bytes] | None = None,
     ) -> None:
-        self._name = name
+        super().__init__(
+            name,
+            log,
+            inputs=inputs,
+            outputs=outputs,
+            both_ids=both_ids,
+            provisioned=provisioned,
+        )
         self.scheduler = scheduler
-        self._clock = clock
-        self._log = log
+        self.clock: Clock = scheduler
+        """The node's own: true time, unless a fault disturbs it."""
+        self._node_clock = clock
         self._armed_ns: int | None = None
+        """When the node is called next, in true time."""
         self._fixed_schedule = False
-        self._on_timer = node.on_timer
-        self._next_deadline_ns = node.next_deadline_ns
-        self._run_due: Callable[[int], int | None] | None = None
-        self._provisioned = dict(provisioned or {})
-        """What is in the non-volatile memory of any module put into this place: its keys."""
-        self._memory: dict[str, bytes] = dict(self._provisioned)
-        self._initial_outputs = dict(outputs)
+        self._on_timer: Callable[[int], object] = node.on_timer
+        self._next_deadline_ns: Callable[[], int | None] = node.next_deadline_ns
+        self._run_due: RunDue | None = None
+        self._on_start: list[Callable[[], object]] = []
+        self._on_tick: list[Callable[[], object]] = []
         self.node = node
         self.running = False
-        self.inputs: dict[str, float] = dict(inputs)
-        self.outputs: dict[str, float] = dict(outputs)
-        self._both_ids = both_ids
-        """Identifiers of the messages that go out on both buses."""
+        self._board: Board | None = None
+        self._wrappers: list[WatchdogWrapper] = []
+        """Faults between the node and its watchdog, the innermost first."""
         self._brought: dict[int, tuple[int, bytes]] = {}
         """For a module without `receive_on`: lane and payload of what was handed on last."""
         self._receive_on: Callable[[str, Frame, int], object] | None = None
         self._hands_on = False
         first, *second = buses
-        self._default = first.attach(name, _Door(self, 0))
-        self._second = second[0].attach(name, _Door(self, 1)) if second else None
+        self._default = first.attach(name, Door(self, 0))
+        self._second = second[0].attach(name, Door(self, 1)) if second else None
         self._second_name = second[0].name if second else ""
-        self._controllers: dict[str, Controller] = {first.name: self._default}
+        self._controllers = {first.name: self._default}
         if self._second is not None:
             self._controllers[self._second_name] = self._second
         for controller in self._controllers.values():
             controller.listen_errors(self._wire_event)
-        self._filters: list[MessageFilter] = []
-        """Faults of messages that this node sends."""
-        self.send: Send = self._undisturbed_send
+        self.send = self._undisturbed_send
 
-    # -- the Port the node sees ---------------------------------------------------------------
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def channels(self) -> tuple[str, ...]:
-        return tuple(self._controllers)
-
-    @property
-    def memory(self) -> dict[str, bytes]:
-        return self._memory
-
-    def _send_on(self, frame: Frame, channel: str | None = None) -> None:
-        """Request transmission, of a redundant message on both buses; see `Port.send`."""
-        if channel is None:
-            self._default.send(frame)
-            second = self._second
-            if second is not None and frame.arbitration_id in self._both_ids:
-                second.send(frame)
-            return
-        controller = self._controllers.get(channel)
-        if controller is None:
-            channels = ", ".join(self._controllers)
-            raise UsageError(f"{self._name}: send on {channel}", expected=channels)
-        controller.send(frame)
-
-    @property
-    def _undisturbed_send(self) -> Send:
-        # On a single bus the controller itself sends: one call less per frame.
-        return self._default.send if self._second is None else self._send_on
-
-    def _send_filtered(self, frame: Frame, channel: str | None = None) -> None:
-        """Request transmission while messages of this node are disturbed."""
-        self._pass_on(0, frame, channel)
-
-    def _pass_on(self, place: int, frame: Frame, channel: str | None) -> None:
-        """Let a frame go on through the filters from this place on."""
-        for each in self._filters[place:]:
-            message = each.path.message
-            if (
-                frame.arbitration_id == message.arbitration_id
-                and frame.is_extended_id == message.is_extended_id
-            ):
-                each.take(frame, channel)
-                return
-        self._undisturbed_send(frame, channel)
-
-    def _pass_behind(self, passed: MessageFilter, frame: Frame, channel: str | None) -> None:
-        self._pass_on(self._filters.index(passed) + 1, frame, channel)
-
-    def disturb_message(self, added: MessageFilter) -> None:
-        """Let a fault take the frames of a message that this node sends."""
-        self._filters = [each for each in self._filters if not each.is_spent]
-        self._filters.append(added)
-        added.path.emit = partial(self._pass_behind, added)
-        self.send = self._send_filtered
-
-    def accept(self, arbitration_ids: Iterable[int] | None) -> None:
-        """Set the acceptance filter of every controller; see `Port.accept`.
-
-        The second bus carries redundant messages only: nothing else is accepted from there.
-        """
-        wanted = None if arbitration_ids is None else list(arbitration_ids)
-        self._default.accept(None if wanted is None else [(i, i > 0x7FF) for i in wanted])
-        if self._second is not None:
-            both = self._both_ids if wanted is None else self._both_ids.intersection(wanted)
-            self._second.accept([(i, False) for i in sorted(both)])
-
-    def read(self, pin: str) -> float:
-        """Value of an input pin; see `Port.read`."""
-        try:
-            return self.inputs[pin]
-        except KeyError:
-            raise UsageError(
-                f"{self._name}: read pin {pin!r}", expected=_listed(self.inputs)
-            ) from None
-
-    def write(self, pin: str, value_ratio: float) -> None:
-        """Set an output pin; see `Port.write`."""
-        if pin not in self.outputs:
-            raise UsageError(f"{self._name}: write pin {pin!r}", expected=_listed(self.outputs))
-        if type(value_ratio) is not float or value_ratio - value_ratio != 0.0:
-            value_ratio = _plain_float(f"{self._name}: write pin {pin!r}", value_ratio)
-        self.outputs[pin] = value_ratio
-
-    def log(self, kind: str, text: str) -> None:
-        """Record an event of this node; see `Port.log`."""
-        self._log.add(self._name, kind, text)
-
-    # -- what the rig calls ---------------------------------------------------------------------
+    # -- supply -----------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Power on, or reset: the node begins anew with its non-volatile memory kept."""
+        if self._board is not None:
+            self._board.power_on()
+        self._begin()
+
+    def halt(self) -> None:
+        """Power off: nothing is sent, nothing is called, outputs are 0."""
+        self._stop()
+        if self._board is not None:
+            self._board.power_off()
+
+    def hold_in_reset(self) -> None:
+        """The reset line is low: as without supply, but what stands beside the ECU goes on."""
+        self._stop()
+
+    def leave_reset(self) -> None:
+        """The reset line is high again."""
+        self._begin()
+
+    def _begin(self) -> None:
         self.running = True
         for controller in self._controllers.values():
             controller.set_enabled(True)
-        for pin, value in self._initial_outputs.items():
-            if not pin.endswith(LATCHED):
-                self.outputs[pin] = value
+        self._reset_outputs()
         self._armed_ns = None
-        self._run_due = None
         self._fixed_schedule = bool(getattr(self.node, "fixed_schedule", False))
         self._receive_on = None
         self._brought.clear()
         for each in self._filters:
             each.node_started()
         try:
-            self.node.start(self, self.scheduler.now_ns)
-            self._on_timer = self.node.on_timer
-            self._next_deadline_ns = self.node.next_deadline_ns
-            if self._fixed_schedule:
-                self._run_due = getattr(self.node, "run_due", None)
+            self.node.start(self, self.clock.now_ns)
+            self._connect_timer()
             if self._second is not None:
                 self._receive_on = getattr(self.node, "receive_on", None)
             self._hands_on = self._second is not None and self._receive_on is None
@@ -282,20 +168,27 @@ class NodeHost:
             SystemExit,
         ) as error:  # whatever a module raises is a finding, not our crash
             self.crashed("start", error)
+        if self.running:
+            for listener in tuple(self._on_start):
+                listener()
 
-    def halt(self) -> None:
-        """Power off: nothing is sent, nothing is called, outputs are 0."""
+    def _stop(self) -> None:
         self.running = False
         self._armed_ns = None
         for controller in self._controllers.values():
             controller.set_enabled(False)
-        for pin in self.outputs:
-            if not pin.endswith(LATCHED):
-                self.outputs[pin] = 0.0
+        self._outputs_off(self.outputs)
+        self._outputs_off(self._wanted_outputs)
 
     def replace(self, node: Node) -> None:
-        """Put another module in this place and power it on."""
+        """Put another module in this place and power it on.
+
+        The reference watchdog goes with the reference module: nobody else serves it. One that
+        `guard` put there stays.
+        """
         self.halt()
+        if self._board is not None and self._board.built_in:
+            self._take_board_off()
         self.node = node
         self._memory = dict(self._provisioned)
         self.accept(None)
@@ -307,22 +200,63 @@ class NodeHost:
 
     def ask_again(self) -> None:
         """The script has told the node something: its next deadline may be another one."""
-        if self.running and self.node.next_deadline_ns() != self._armed_ns:
+        if self.running and self._next_deadline_ns() != self._armed_ns:
             self._arm()
 
-    def configure_controllers(self, options: ControllerOptions) -> None:
-        """What kind of controllers the node has."""
-        for controller in self._controllers.values():
-            controller.configure(options)
+    # -- the watchdog beside it -------------------------------------------------------------------
 
-    def controller(self, channel: str | None = None) -> Controller:
-        """The node's controller on a bus, its first one by default."""
-        controller = self._default if channel is None else self._controllers.get(channel)
-        if controller is None:
-            raise UsageError(
-                f"{self._name}: controller on {channel}", expected=", ".join(self._controllers)
-            )
-        return controller
+    def guard(
+        self, settings: DeviceSettings, *, cuts: Cuts = "outputs", built_in: bool = False
+    ) -> None:
+        """Put an external watchdog beside the node, in place of any that is there.
+
+        A node that runs is powered off for it and on again. `cuts` says what a low enable line
+        takes from the ECU: its outputs, its transmitters, or nothing. A `built_in` one goes away
+        with the present module. Raises `UsageError` for anything but settings of a device.
+        """
+        board = Board(self, settings, cuts=cuts, clock=self._node_clock, built_in=built_in)
+        was_running = self.running
+        if was_running:
+            self.halt()
+        self._take_board_off()
+        self._board = board
+        self._connect_watchdog()
+        if was_running:
+            self.start()
+
+    def _take_board_off(self) -> None:
+        if self._board is not None:
+            self._board.remove()
+        self._board = self.watchdog = None
+
+    def _connect_watchdog(self) -> None:
+        line: WatchdogLine | None = self._board
+        for wrapper in self._wrappers:
+            line = None if line is None else wrapper(line)
+        self.watchdog = line
+
+    @property
+    def board(self) -> Board | None:
+        """The watchdog beside the node, with its device; `None` where there is none."""
+        return self._board
+
+    def interpose_watchdog(self, wrapper: WatchdogWrapper) -> None:
+        """Let a fault stand between the node and its watchdog, before those that do already.
+
+        `wrapper` is a bound method: it is called with the line there is and returns another one.
+        Raises `UsageError` for a node without a watchdog.
+        """
+        if self._board is None:
+            raise UsageError(f"{self._name}: watchdog", expected="a node with one", got="none")
+        self._wrappers.append(wrapper)
+        self._connect_watchdog()
+
+    def expose_watchdog(self, wrapper: WatchdogWrapper) -> None:
+        """No longer."""
+        self._wrappers.remove(wrapper)
+        self._connect_watchdog()
+
+    # -- frames and deadlines ---------------------------------------------------------------------
 
     def receiver(self, lane: int) -> Callable[[Frame], None]:
         """Who takes the frames of one of the node's buses."""
@@ -335,14 +269,14 @@ class NodeHost:
         if not hasattr(type(node), "direct_reception") or not self._fixed_schedule:
             return self.receiver(lane)
         receive: TakePayload | None = node.direct_reception(frame)  # type: ignore[attr-defined]
-        return self.receiver(lane) if receive is None else _Inlet(self, receive, lane).take
+        return self.receiver(lane) if receive is None else Inlet(self, receive, lane).take
 
     def _receive(self, frame: Frame) -> None:
         if self._hands_on and self._is_copy(frame, 0):
             return
         try:
-            self.node.receive(frame, self.scheduler.now_ns)
-            if not self._fixed_schedule and self.node.next_deadline_ns() != self._armed_ns:
+            self.node.receive(frame, self.clock.now_ns)
+            if not self._fixed_schedule and self._next_deadline_ns() != self._armed_ns:
                 self._arm()
         except (Exception, SystemExit, GeneratorExit) as error:
             self.crashed(f"receive of {frame!r}", error)
@@ -353,10 +287,10 @@ class NodeHost:
             return
         try:
             if receive_on is None:
-                self.node.receive(frame, self.scheduler.now_ns)
+                self.node.receive(frame, self.clock.now_ns)
             else:
-                receive_on(self._second_name, frame, self.scheduler.now_ns)
-            if not self._fixed_schedule and self.node.next_deadline_ns() != self._armed_ns:
+                receive_on(self._second_name, frame, self.clock.now_ns)
+            if not self._fixed_schedule and self._next_deadline_ns() != self._armed_ns:
                 self._arm()
         except (Exception, SystemExit, GeneratorExit) as error:
             self.crashed(f"receive of {frame!r}", error)
@@ -379,8 +313,8 @@ class NodeHost:
         if not self.running or bus_state is None or not isinstance(event, StateChange):
             return
         try:
-            bus_state(event.channel, event.after, self.scheduler.now_ns)
-            if not self._fixed_schedule and self.node.next_deadline_ns() != self._armed_ns:
+            bus_state(event.channel, event.after, self.clock.now_ns)
+            if not self._fixed_schedule and self._next_deadline_ns() != self._armed_ns:
                 self._arm()
         except (Exception, SystemExit, GeneratorExit) as error:
             self.crashed("bus_state", error)
@@ -397,7 +331,7 @@ class NodeHost:
                 self._on_timer(now_ns)
                 deadline_ns = self._next_deadline_ns()
             if deadline_ns is not None and (type(deadline_ns) is not int or deadline_ns <= now_ns):
-                _require_whole(deadline_ns)
+                require_whole(deadline_ns)
                 raise UsageError(
                     "next_deadline_ns after on_timer",
                     expected=f"a time after {format_ns(now_ns)}, or None",
@@ -411,14 +345,32 @@ class NodeHost:
 
     def _arm(self) -> None:
         """Schedule the node's next deadline; one in the past is due now."""
-        deadline_ns = self.node.next_deadline_ns()
-        if deadline_ns is None or not self.running:
+        deadline_ns = self._next_deadline_ns() if self.running else None
+        if deadline_ns is None:
             self._armed_ns = None
             return
-        _require_whole(deadline_ns)
+        require_whole(deadline_ns)
         deadline_ns = max(deadline_ns, self.scheduler.now_ns)
         self._armed_ns = deadline_ns
-        self._clock.call_at(deadline_ns, self)
+        self._node_clock.call_at(deadline_ns, self)
+
+    def _connect_timer(self) -> None:
+        """Find the node's timer calls, with whatever is to stand before them."""
+        node = self.node
+        on_timer: Callable[[int], object] = node.on_timer
+        run_due: RunDue | None = None
+        if self._fixed_schedule:
+            run_due = getattr(node, "run_due", None)
+        self._next_deadline_ns = node.next_deadline_ns
+        if isinstance(self.clock, LocalClock):
+            timer = LocalTimer(self.clock, on_timer, node.next_deadline_ns, run_due)
+            on_timer, self._next_deadline_ns = timer.on_timer, timer.next_deadline_ns
+            run_due = None if run_due is None else timer.run_due
+        if self._on_tick:
+            heard = HeardTimer(on_timer, run_due, self._on_tick)
+            on_timer = heard.on_timer
+            run_due = None if run_due is None else heard.run_due
+        self._on_timer, self._run_due = on_timer, run_due
 
     def crashed(self, where: str, error: BaseException) -> None:
         self.halt()
@@ -435,32 +387,55 @@ class NodeHost:
             digest_text=f"{where} raised {kind}",
         )
 
+    # -- what a fault wants ---------------------------------------------------------------------
 
-def _require_whole(deadline_ns: object) -> None:
-    """Refuse a float: it would become the time of the simulation."""
-    if type(deadline_ns) is not int:
-        raise UsageError(
-            "next_deadline_ns", expected="whole ns as an int, or None", got=repr(deadline_ns)
-        )
+    def refresh_timer(self) -> None:
+        """Ask the node anew for its deadline and its timer call; they may be others now."""
+        if self.running:
+            self._connect_timer()
+            self._arm()
+
+    def restart_controllers(self) -> None:
+        """Switch the controllers off and on: queues empty, error counters 0."""
+        if self.running:
+            for controller in self._controllers.values():
+                controller.set_enabled(False)
+                controller.set_enabled(True)
+
+    def listen_starts(self, listener: Callable[[], object]) -> None:
+        """Call a bound method after every start of the node, until `forget_starts`."""
+        self._on_start.append(listener)
+
+    def forget_starts(self, listener: Callable[[], object]) -> None:
+        """No longer."""
+        self._on_start.remove(listener)
+
+    def listen_ticks(self, listener: Callable[[], object]) -> None:
+        """Call a bound method after every timer call of the node, until `forget_ticks`."""
+        self._on_tick.append(listener)
+        self._connect_timer()
+
+    def forget_ticks(self, listener: Callable[[], object]) -> None:
+        """No longer."""
+        self._on_tick.remove(listener)
+        self._connect_timer()
+
+    def set_clock_ratio(self, ratio: float) -> None:
+        """Let the node's clock run at this ratio to true time from now on; 1 is right.
+
+        It goes on from where it stands. With the right speed again it stays ahead or behind.
+        """
+        ratio = require_ratio(f"{self._name}: set_clock_ratio", ratio)
+        clock = self.clock
+        if not isinstance(clock, LocalClock):
+            clock = self.clock = LocalClock(self.scheduler)
+        clock.set_ratio(ratio)
+        for controller in self._controllers.values():
+            controller.bus.forget_routes()  # the short way to its receptions has the time in it
+        self.refresh_timer()
 
 
 def _place(error: BaseException) -> str:
     """Where a module's exception came from: ` (module.py:9)`."""
     frames = traceback.extract_tb(error.__traceback__)
     return f" ({PurePath(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-
-
-def _plain_float(where: str, value: object) -> float:
-    """A finite Python float from an int or a float; anything else would reach the physics."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        try:
-            plain = float(value)
-        except OverflowError:
-            plain = float("inf")
-        if plain - plain == 0.0:
-            return plain
-    raise UsageError(where, expected="a finite number", got=repr(value))
-
-
-def _listed(pins: Mapping[str, float]) -> str:
-    return f"one of {', '.join(sorted(pins))}" if pins else "no pins on this node"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simcore.faults import BitFlip, CaliperJammed, OutputStuck, UnintendedClamp
 from simcore.network import Message
 from simcore.protection import USABLE, e2e_receiver
 from simcore.rig.injection import disturbed_buses, disturbed_messages
@@ -25,6 +26,10 @@ FREE_FORCE_N = 500.0
 """Clamp force permitted without any request, BRK-003."""
 RELEASE_MS = 150
 """Time a clamp force may take to go after a release, BRK-004."""
+HANDLING_MS = 100
+"""Time a force that a fault applies may take to be found and cut off, SAF-002."""
+_CLAMPING = (CaliperJammed, UnintendedClamp, OutputStuck, BitFlip)
+"""Faults that clamp a brake, or keep it clamped, by themselves."""
 CYCLE_TOLERANCE_RATIO = 0.10
 LOAD_LIMIT_RATIO = 0.50
 PEDAL_DEAD_PCT = 100.0 * 2.0 / 60.0
@@ -64,7 +69,8 @@ def _unrequested_force(rig: Bench) -> Iterator[Check]:
     A request is the driver's pedal beyond its dead travel, a braking or hold request of the driver
     assistance on the bus, or auto hold switched on at standstill: seen from outside the controller
     under test, never from what it reports itself. After a request ends the release time of BRK-004
-    is granted.
+    is granted. What a broken actuator or controller may do is another requirement's matter, see
+    `_excused`.
     """
     if rig.recorder.row_count == 0:
         return
@@ -78,9 +84,13 @@ def _unrequested_force(rig: Bench) -> Iterator[Check]:
     free = rows - last_request > RELEASE_MS
     if not free.any():
         return
-    worst_n, where = 0.0, ""
+    worst_n, where, excuses = 0.0, "", list(_excused(rig))
     for corner in CORNERS:
-        force = np.where(free, rig.recorder.column(f"clamp_force_n.{corner}"), 0.0)
+        judged = free.copy()
+        for at, begin_row, end_row in excuses:
+            if at in (corner, ""):
+                judged[begin_row:end_row] = False
+        force = np.where(judged, rig.recorder.column(f"clamp_force_n.{corner}"), 0.0)
         row = int(np.argmax(force))
         if force[row] > worst_n:
             worst_n = float(force[row])
@@ -89,11 +99,42 @@ def _unrequested_force(rig: Bench) -> Iterator[Check]:
         rig,
         "BRK-003",
         worst_n <= FREE_FORCE_N,
-        text=f"largest clamp force without a request{where}",
+        text=f"largest clamp force without a request{where}{_not_judged_at(excuses)}",
         measured=f"{worst_n:.0f} N",
         limit=f"<= {FREE_FORCE_N:.0f} N",
         source="invariant unrequested force",
     )
+
+
+def _excused(rig: Bench) -> Iterator[tuple[str, int, int]]:
+    """Corner (empty: all) and rows in which a fault of its own may clamp a brake.
+
+    A jammed caliper stays as it is, whatever anybody wants: until it is free, and the release time
+    of BRK-004. A fault that makes an actuator or a controller clamp has the fault handling time of
+    SAF-002 to be found and cut off, once per corner; after that BRK-003 holds again.
+    """
+    excused: set[str] = set()
+    for each in rig.faults:
+        if each.start_ns is None or not isinstance(each.fault, _CLAMPING):
+            continue
+        node = each.node or ""
+        corner = node.removeprefix("EMB_")
+        if corner not in CORNERS:
+            if node not in ("CDC", "CDC2"):
+                continue
+            corner = ""
+        begin_row = each.start_ns // NS_PER_MS
+        if isinstance(each.fault, CaliperJammed):
+            stop_ns = rig.now_ns if each.stop_ns is None else each.stop_ns
+            yield corner, begin_row, stop_ns // NS_PER_MS + RELEASE_MS
+        elif corner not in excused:
+            excused.add(corner)
+            yield corner, begin_row, begin_row + HANDLING_MS
+
+
+def _not_judged_at(excuses: list[tuple[str, int, int]]) -> str:
+    places = ", ".join(sorted({corner or "all" for corner, _, _ in excuses}))
+    return f"; not judged while a fault of their own is handled: {places}" if places else ""
 
 
 def _assistance_rows(rig: Bench) -> Iterator[tuple[int, int]]:

@@ -11,6 +11,9 @@ from hashlib import blake2b
 from simcore.ecu import Bps, Cdc, Cdc2, Emb, Imu, Node, RestbusNode
 from simcore.network import Database
 from simcore.network.messages import Number
+from simcore.rig.board import Cuts
+from simcore.watchdog.device import DeviceSettings
+from simcore.watchdog.presets import fs65, tlf35584
 
 CORNERS = ("FL", "FR", "RL", "RR")
 EMB_NODES = tuple(f"EMB_{corner}" for corner in CORNERS)
@@ -30,6 +33,7 @@ EMB_INPUTS = {
     "wheel_speed_radps": 0.0,
     "supply_v": SUPPLY_V,
     "disc_temperature_c": 20.0,
+    "motor_temperature_c": 20.0,
     "park_lock_state": 0.0,
 }
 EMB_OUTPUTS = {"motor_current_a": 0.0, "park_lock_state": 0.0}
@@ -74,6 +78,19 @@ BUILDERS: dict[str, Callable[[str, Database], Node]] = {
     "CDC2": Cdc2,
     **dict.fromkeys(EMB_NODES, Emb),
 }
+
+WATCHDOGS: dict[str, tuple[DeviceSettings, Cuts]] = {
+    "CDC": (tlf35584(window_threshold=7), "transmit"),
+    "CDC2": (tlf35584(window_threshold=7), "transmit"),
+    **dict.fromkeys(EMB_NODES, (fs65(), "outputs")),
+}
+"""The safety device beside an ECU, and what its enable line cuts off.
+
+Set for software that serves every 5 ms. After the last service of an ECU that died the line drops
+45 ms later at a controller (5 ms closed, four open windows of 10 ms), 24 ms at an EMB (three
+periods of 8 ms). WDG-003 wants bad services to count two and good ones one: a device that counts
+one and one, as those of the TPS65381 family do, forgives one bad service in two for ever.
+"""
 
 
 def test_key(slot: int) -> bytes:

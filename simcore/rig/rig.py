@@ -9,24 +9,30 @@ is in `bench`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simcore.bus import BitTiming
+from simcore.ecu.mechanisms import mechanisms_off
 from simcore.errors import UsageError
+from simcore.faults.fault import FaultSequence, TimedFault
 from simcore.kernel import Pacing
 from simcore.network import Database
 from simcore.plant.chassis import ChassisPlant
 from simcore.rig.bench import Bench
 from simcore.rig.building import chassis_buses, chassis_hosts
 from simcore.rig.driver import DEFAULT_RAMP_NS, Driver
+from simcore.rig.evidence import Observation
+from simcore.rig.injection import AnyFault
 from simcore.rig.invariants import judge
 from simcore.rig.measure import ForceAccuracy, Release, Stop, measure_force_accuracy
 from simcore.rig.measure import measure_release as _measure_release
 from simcore.rig.measure import measure_stop as _measure_stop
 from simcore.rig.pins import COLUMNS, PLANT_PERIOD_NS, PlantLoop
+from simcore.rig.reaction import SETTLE_NS, TIMEOUT_NS, Reaction
+from simcore.rig.reaction import measure_reaction as _measure_reaction
 from simcore.rig.reference import AUTO_HOLD_NODES, SUPPLY_V
 from simcore.rig.result import BusStatistics, Check
 from simcore.rig.timing import timing_of
@@ -39,7 +45,8 @@ class Rig(Bench):
     """The reference chassis in virtual time.
 
     `seed` feeds the named random streams; `database` is the network (default: the shipped
-    interface); `pacing` ties virtual to real time (default: as fast as possible).
+    interface); `pacing` ties virtual to real time (default: as fast as possible). `without` names
+    mechanisms of `simcore.ecu.mechanisms` to build the ECUs without: what they are worth shows.
     """
 
     def __init__(
@@ -49,7 +56,9 @@ class Rig(Bench):
         database: Database | None = None,
         timing: BitTiming | None = None,
         pacing: Pacing | None = None,
+        without: Iterable[str] = (),
     ) -> None:
+        self.without = mechanisms_off(without)
         if database is not None and not isinstance(database, Database):
             raise UsageError(
                 "Rig, database", expected="a Database, as Database.load(path)", got=repr(database)
@@ -63,7 +72,9 @@ class Rig(Bench):
         bus_timing = timing if timing is not None else timing_of(database)
         self.buses = chassis_buses(database, bus_timing, self.scheduler, self.recorder.frames)
         self.wire_watch = WireWatch(self.buses, self.recorder, self.log)
-        self._hosts = chassis_hosts(database, self.buses, self.scheduler, self.log)
+        self._hosts = chassis_hosts(
+            database, self.buses, self.scheduler, self.log, without=self.without
+        )
         self._loop = PlantLoop(self.plant, self.driver, self.recorder, self.scheduler, self._hosts)
         self._loop.start()
         for host in self._hosts.values():
@@ -107,6 +118,35 @@ class Rig(Bench):
     def measure_force_accuracy(self, *, duration: int) -> ForceAccuracy:
         """Compare commanded and true clamp forces over a stretch of steady command."""
         return measure_force_accuracy(self, duration_ns=duration)
+
+    def measure_reaction(
+        self,
+        fault: AnyFault | TimedFault | FaultSequence,
+        *,
+        detection: Observation,
+        safe_state: Observation,
+        timeout: int = TIMEOUT_NS,
+        hazard: Observation | None = None,
+        hazard_within: int | None = None,
+        settle: int = SETTLE_NS,
+    ) -> Reaction:
+        """Break something and measure when that was detected and when the vehicle was safe.
+
+        The run goes on until the safe state has lasted for `settle` ns, at most to `timeout` ns
+        after the fault. A `TimedFault` is waited for. `hazard` is the event that must not come
+        within `hazard_within` ns of the fault (default: `timeout`): so long is observed anyway.
+        `detection` should name the cause, by node and text: any event that fits is taken for it.
+        """
+        return _measure_reaction(
+            self,
+            fault,
+            detection=detection,
+            safe_state=safe_state,
+            timeout_ns=timeout,
+            hazard=hazard,
+            hazard_within_ns=hazard_within,
+            settle_ns=settle,
+        )
 
     # -- looking at the vehicle ------------------------------------------------------------------
 

@@ -256,6 +256,7 @@ def run_scenario(
     seed: int = 0,
     database: Database | None = None,
     pacing: Pacing | None = None,
+    without: Sequence[str] = (),
     options: Mapping[str, str] | None = None,
     replay_command: str = "",
     on_rig: Callable[[Bench], object] | None = None,
@@ -263,18 +264,27 @@ def run_scenario(
 ) -> ScenarioResult:
     """Run one scenario on a fresh rig and collect everything it left.
 
-    `on_rig` is called with the rig before the scenario starts, `on_end` after it ended. What the
+    `without` names safety mechanisms of the reference chassis to leave out, see `Rig`. `on_rig` is
+    called with the rig before the scenario starts, `on_end` after it ended. What the
     scenario raises ends up in the result; only `KeyboardInterrupt` and the like pass through.
     """
     if database is None and item.database:
         database = Database.load(dbc_path(item.database))
         options = {**(options or {}), "dbc": f"{item.database} (of the scenario)"}
     rig: Bench
+    if without:
+        options = {**(options or {}), "without": ", ".join(without)}
     if item.restbus is not None:
+        if without:
+            raise UsageError(
+                f"scenario {item.name}, without",
+                expected="a scenario on the reference chassis",
+                got=f"one on {item.restbus.database}",
+            )
         options = {**(options or {}), "dbc": f"{item.restbus.database} (of the scenario)"}
         rig = item.restbus.built(item.file, seed=seed, pacing=pacing)
     else:
-        rig = Rig(seed=seed, database=database, pacing=pacing)
+        rig = Rig(seed=seed, database=database, pacing=pacing, without=without)
     if on_rig is not None:
         on_rig(rig)
     error: BaseException | None = None

@@ -7,15 +7,19 @@ import re
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from simcore.bus import ErrorState, Frame
 from simcore.ecu import Emb, Node, Port
 from simcore.errors import UsageError
 from simcore.faults import BusOff
+from simcore.kernel import Scheduler
 from simcore.network import Database
 from simcore.protection import E2eStatus, Profile05Receiver, Profile05Sender
 from simcore.resources import scenario_path
 from simcore.rig import Rig, Verdict, load_scenarios, run_scenario
+from simcore.rig.host_time import LocalClock
 from simcore.rig.outcome import report_collisions
 from simcore.units import ms, s
 
@@ -109,7 +113,7 @@ def test_a_panic_stop_passes_with_a_small_python_actuator(names: tuple[str, ...]
     failed = [check for check in result.checks if not check.passed]
     assert (result.error, failed, result.findings) == (None, [], ())
     assert result.verdict is Verdict.PASSED
-    notes = [event.text for event in result.events if event.kind == "note"]
+    notes = [event.text for event in result.events if event.text.startswith("replaced")]
     assert notes == ["replaced by SmallActuator"] * len(names)
 
 
@@ -548,3 +552,260 @@ def test_a_module_that_raises_when_told_is_switched_off(standing: Rig) -> None:
     assert finding.text.startswith(
         "bus_state raised RuntimeError: cannot stand it; the node is switched off"
     )
+
+
+# -- what a fault wants of a node ----------------------------------------------------------------
+
+
+class Listener:
+    """Notes when it is called."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.called_ns: list[int] = []
+
+    def call(self) -> None:
+        self.called_ns.append(self.rig.now_ns)
+
+
+def test_a_listener_of_starts_is_called_after_every_start_until_it_is_forgotten(
+    standing: Rig,
+) -> None:
+    host, listener = standing.host("EMB_FL"), Listener(standing)
+    host.listen_starts(listener.call)
+    standing.reset("EMB_FL")
+    standing.run_for(ms(3))
+    standing.replace("EMB_FL", Quiet())
+    assert listener.called_ns == [ms(300), ms(303)]
+    host.forget_starts(listener.call)
+    standing.reset("EMB_FL")
+    assert len(listener.called_ns) == 2
+
+
+def test_a_start_that_fails_is_told_to_nobody(standing: Rig) -> None:
+    host, listener = standing.host("EMB_FL"), Listener(standing)
+    host.listen_starts(listener.call)
+    standing.replace("EMB_FL", broken(standing, "start", 0, ValueError))
+    assert listener.called_ns == []
+    assert len(standing.log.findings) == 1
+
+
+@pytest.mark.parametrize("kind", ["reference", "module"])
+def test_a_listener_of_ticks_is_called_after_every_timer_call(standing: Rig, kind: str) -> None:
+    if kind == "module":
+        standing.replace("EMB_FL", Asking(*(ms(300 + i) for i in range(1, 40))))
+    host, listener = standing.host("EMB_FL"), Listener(standing)
+    host.listen_ticks(listener.call)
+    standing.run_for(ms(5))
+    assert listener.called_ns == [ms(300 + i) for i in (1, 2, 3, 4, 5)]
+    host.forget_ticks(listener.call)
+    standing.run_for(ms(5))
+    assert len(listener.called_ns) == 5
+
+
+def test_a_listener_of_ticks_stays_over_a_start(standing: Rig) -> None:
+    host, listener = standing.host("EMB_FL"), Listener(standing)
+    host.listen_ticks(listener.call)
+    standing.reset("EMB_FL")
+    standing.run_for(ms(2))
+    assert listener.called_ns == [ms(300), ms(301), ms(302)]
+
+
+def test_a_listener_that_only_looks_changes_nothing(rolling: Rig) -> None:
+    heard, plain = rolling.fork(), rolling.fork()
+    listener = Listener(heard)
+    for name in ("CDC", "EMB_FL"):
+        heard.host(name).listen_ticks(listener.call)
+        heard.host(name).listen_starts(listener.call)
+    for rig in (heard, plain):
+        rig.press_pedal(30)
+        rig.run_for(ms(100))
+    assert heard.digest == plain.digest
+    twin = pickle.loads(pickle.dumps(heard))
+    twin.run_for(ms(20))
+    heard.run_for(ms(20))
+    assert twin.digest == heard.digest
+
+
+def test_a_refreshed_timer_is_the_one_the_node_has_now(standing: Rig) -> None:
+    node = Asking(ms(390))
+    standing.replace("GW", node)
+    standing.run_for(ms(10))
+    node.deadlines = [ms(320), ms(330)]
+    called: list[int] = []
+
+    def other(now_ns: int) -> None:
+        called.append(now_ns)
+        del node.deadlines[0]
+
+    node.on_timer = other  # type: ignore[method-assign]
+    standing.host("GW").refresh_timer()
+    standing.run_for(ms(100))
+    assert (called, node.called_ns) == ([ms(320), ms(330)], [])
+
+
+def test_restarted_controllers_have_empty_queues_and_forget_their_errors(standing: Rig) -> None:
+    node = Quiet()
+    standing.replace("GW", node)
+    host = standing.host("GW")
+    host.controller().add_transmit_errors(100)
+    for number in range(5):
+        node.port.send(Frame(0x7F0 + number))
+    assert host.controller().pending_count == 5
+    host.restart_controllers()
+    assert host.controller().pending_count == 0
+    assert host.controller().transmit_error_count == 0
+    standing.run_for(ms(5))
+    assert not any(record.sender == "GW" for record in standing.recorder.frames[-100:])
+    node.port.send(Frame(0x7F0))
+    standing.run_for(ms(5))
+    assert any(record.sender == "GW" for record in standing.recorder.frames[-100:])
+
+
+def test_controllers_of_a_node_that_is_off_stay_off(standing: Rig) -> None:
+    host = standing.host("GW")
+    host.halt()
+    host.restart_controllers()
+    host.refresh_timer()
+    assert not host.controller().enabled
+
+
+# -- a clock of its own --------------------------------------------------------------------------
+
+
+class Metronome(Quiet):
+    """Wants to be called every millisecond of its own time."""
+
+    def start(self, port: Port, now_ns: int) -> None:
+        super().start(port, now_ns)
+        self.due_ns = self.started_ns = now_ns
+        self.seen: list[int] = []
+        self.heard: list[int] = []
+
+    def on_timer(self, now_ns: int) -> None:
+        assert now_ns == self.due_ns
+        self.seen.append(now_ns)
+        self.due_ns = now_ns + ms(1)
+
+    def receive(self, frame: Frame, now_ns: int) -> None:
+        self.heard.append(now_ns)
+
+    def next_deadline_ns(self) -> int | None:
+        return self.due_ns
+
+
+@pytest.mark.parametrize(
+    ("ratio", "calls"), [(1.0, 100), (2.0, 200), (0.5, 50), (1.001, 100), (1.25, 125), (3.0, 300)]
+)
+def test_a_node_lives_by_its_own_clock(standing: Rig, ratio: float, calls: int) -> None:
+    node = Metronome()
+    standing.replace("GW", node)
+    standing.host("GW").set_clock_ratio(ratio)
+    standing.run_for(ms(100))
+    assert node.seen == [ms(300 + i) for i in range(calls + 1)]
+    last = standing.recorder.frames[-1]
+    passed_ns = int((last.eof_ns - ms(300)) * ratio)
+    assert abs(node.heard[-1] - ms(300) - passed_ns) <= ms(1)
+    assert standing.log.findings == []
+
+
+def test_its_time_goes_on_from_where_it_stands_when_the_ratio_changes(standing: Rig) -> None:
+    node = Metronome()
+    standing.replace("GW", node)
+    host = standing.host("GW")
+    for ratio, shown_ns in ((2.0, ms(320)), (0.5, ms(325)), (1.0, ms(335))):
+        host.set_clock_ratio(ratio)
+        standing.run_for(ms(10))
+        assert host.clock.now_ns == shown_ns
+    assert node.seen == [ms(300 + i) for i in range(36)]
+
+
+def test_a_clock_of_whole_ppm_is_exact_over_hours(standing: Rig) -> None:
+    host = standing.host("GW")
+    host.set_clock_ratio(1.0 + 100 * 2.0**-20)
+    host.scheduler.now_ns += s(36_000)
+    gained_ns = s(36_000) * 100 // 2**20
+    assert host.clock.now_ns == ms(300) + s(36_000) + gained_ns
+
+
+@settings(max_examples=200)
+@given(
+    ratio=st.floats(0.01, 100.0),
+    start_ns=st.integers(0, s(100)),
+    wait_ns=st.integers(0, s(100)),
+    ahead_ns=st.integers(0, s(10)),
+)
+def test_a_deadline_comes_at_the_first_time_at_which_the_clock_shows_it(
+    ratio: float, start_ns: int, wait_ns: int, ahead_ns: int
+) -> None:
+    scheduler = Scheduler()
+    scheduler.now_ns = start_ns
+    clock = LocalClock(scheduler)
+    clock.set_ratio(ratio)
+    scheduler.now_ns += wait_ns
+    deadline_ns = clock.now_ns + ahead_ns
+    true_ns = clock.true_ns(deadline_ns)
+    assert clock.local_ns(true_ns) >= deadline_ns > clock.local_ns(true_ns - 1)
+    clock.set_ratio(1.0)
+    assert clock.now_ns + ahead_ns == deadline_ns
+
+
+@pytest.mark.parametrize("ppm", [-5000, 5000])
+def test_a_reference_ecu_with_a_wrong_clock_sends_too_fast_or_too_slow(
+    standing: Rig, ppm: int
+) -> None:
+    host = standing.host("EMB_FL")
+    host.set_clock_ratio(1.0 + ppm * 1e-6)
+    before = len(standing.recorder.frames)
+    standing.run_for(s(2))
+    sent = [
+        record.request_ns
+        for record in standing.recorder.frames[before:]
+        if record.frame.arbitration_id == 0x080 and record.channel == "CHASSIS_A"
+    ]
+    cycle_ns = (sent[-1] - sent[0]) / (len(sent) - 1)
+    assert cycle_ns == pytest.approx(ms(5) / (1.0 + ppm * 1e-6), rel=1e-6)
+    assert standing.signal("CDC_BrkSt", "CDC_DegrLvl") == 0
+    assert standing.log.findings == []
+
+
+def test_a_rig_with_a_wrong_clock_forks_and_pickles(rolling: Rig) -> None:
+    for name in ("CDC", "EMB_FL", "BPS"):
+        rolling.host(name).set_clock_ratio(0.999)
+    rolling.run_for(ms(17))
+    twins = [rolling.fork(), pickle.loads(pickle.dumps(rolling))]
+    for rig in (rolling, *twins):
+        rig.press_pedal(30)
+        rig.run_for(ms(100))
+        rig.host("EMB_FL").set_clock_ratio(1.0)
+        rig.run_for(ms(50))
+    assert {rig.digest for rig in twins} == {rolling.digest}
+    assert twins[0].host("CDC").clock is not rolling.host("CDC").clock
+
+
+def test_a_node_that_has_been_right_all_along_is_not_disturbed_by_the_ratio_one(
+    rolling: Rig,
+) -> None:
+    plain = rolling.fork()
+    for name in rolling.nodes:
+        rolling.host(name).set_clock_ratio(1.0)
+    for rig in (rolling, plain):
+        rig.press_pedal(30)
+        rig.run_for(ms(100))
+    assert rolling.digest == plain.digest
+
+
+@pytest.mark.parametrize("ratio", [0, 0.0, -1.0, float("nan"), float("inf"), True, "1"])
+def test_a_ratio_that_no_clock_has_is_refused(standing: Rig, ratio: Any) -> None:
+    with pytest.raises(
+        UsageError, match=r"^GW: set_clock_ratio: expected a finite number > 0, got "
+    ):
+        standing.host("GW").set_clock_ratio(ratio)
+
+
+def test_a_broken_deadline_is_found_with_a_clock_of_its_own_too(standing: Rig) -> None:
+    standing.replace("GW", Asking(ms(310), "soon"))
+    standing.host("GW").set_clock_ratio(1.5)
+    standing.run_for(ms(100))
+    (finding,) = standing.log.findings
+    assert "next_deadline_ns: expected whole ns as an int, or None, got 'soon'" in finding.text

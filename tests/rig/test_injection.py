@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from simcore.errors import UsageError
-from simcore.faults import BusOff, BusShorted, EcuSilent, NodeUnplugged
+from simcore.faults import BusOff, BusShorted, EcuSilent, NodeUnplugged, TaskHung
+from simcore.network import Database
 from simcore.rig import FaultRecord, Rig, Verdict, load_scenarios, run_scenario
 from simcore.rig.injection import disturbed_buses
+from simcore.rig.restbus import Restbus
+from simcore.rig.site import RigSite
 from simcore.units import ms
+from simcore.watchdog.presets import fs65
 
 
 def spoken(rig: Rig, sender: str, channel: str, since_ns: int) -> int:
@@ -138,7 +143,7 @@ def test_what_is_no_fault_is_refused(standing: Rig, fault: Any) -> None:
 
 def test_a_duration_that_is_no_time_is_refused(standing: Rig) -> None:
     with pytest.raises(UsageError, match=r"^inject, duration: expected whole ns >= 0, as ms\(5\)"):
-        standing.inject(EcuSilent(node="GW"), duration=0.5)  # type: ignore[arg-type]
+        standing.inject(EcuSilent(node="GW"), duration=0.5)  # type: ignore[call-overload]
     assert standing.faults == []
 
 
@@ -151,3 +156,112 @@ def test_a_wire_fault_on_an_unknown_bus_is_refused_and_not_listed(standing: Rig)
     with pytest.raises(UsageError, match=r"expected one of CHASSIS_A, CHASSIS_B, got 'CHASSIS_C'$"):
         standing.inject(BusShorted(bus="CHASSIS_C"))
     assert standing.faults == []
+
+
+# ---- the rig as a fault sees it ----
+
+
+def test_a_restbus_has_neither_plant_nor_pins() -> None:
+    site = RigSite(Restbus(Database.reference(), play=["VCU"]))
+    with pytest.raises(
+        UsageError, match=r"^fault of plant: expected a Rig, which has a vehicle, got a Restbus$"
+    ):
+        _ = site.plant
+    for call in (site.disturb_pin, site.undisturb_pin, site.disturb_output, site.undisturb_output):
+        with pytest.raises(
+            UsageError, match=r"^fault of pins: expected a Rig, which has a vehicle"
+        ):
+            call("VCU", "p", float)  # type: ignore[arg-type]
+
+
+def test_a_site_shows_the_rig_and_nothing_of_its_own(standing: Rig) -> None:
+    site = RigSite(standing)
+    assert site.plant is standing.plant
+    assert site.scheduler is standing.scheduler
+    assert site.stream("fault.x") is standing.random.stream("fault.x")
+    node = site.node("CDC")
+    assert (node.name, node.running, node.node) == ("CDC", True, standing.node("CDC"))
+    with pytest.raises(UsageError, match=r"^node 'XXX': expected one of "):
+        site.node("XXX")
+    site.log("CDC", "note", "by the site")
+    assert standing.log.events[-1].text == "by the site"
+
+
+def test_a_node_that_two_faults_keep_off_waits_for_both(standing: Rig) -> None:
+    standing.silence("GW")
+    standing.silence("GW")
+    standing.supply("GW")
+    assert not standing.host("GW").running
+    standing.supply("GW")
+    assert standing.host("GW").running
+    standing.supply("GW")  # nobody has taken it
+    assert standing.silenced == {}
+
+
+def test_a_reset_by_the_script_overrides_all_that_keep_a_node_off(standing: Rig) -> None:
+    faults = [standing.inject(EcuSilent(node="GW")) for _ in range(2)]
+    standing.reset("GW")
+    assert standing.host("GW").running
+    assert [fault.stop_ns for fault in faults] == [standing.now_ns] * 2
+
+
+def test_guard_puts_a_watchdog_beside_a_node(standing: Rig) -> None:
+    standing.guard("GW", fs65(), cuts="transmit")
+    board = standing.host("GW").board
+    assert board is not None and board.cuts == "transmit"
+    assert standing.log.events[-1].text == "guarded by Fs65Settings"
+    with pytest.raises(UsageError, match=r"^guard GW: expected settings of a safety device"):
+        standing.guard("GW", "fs65")  # type: ignore[arg-type]
+
+
+def test_the_reset_that_a_hung_task_leads_to_ends_it_and_the_vehicle_goes_on(rolling: Rig) -> None:
+    injected = rolling.inject(TaskHung(node="CDC", task="control"))
+    rolling.run_for(ms(150))
+    assert injected.stop_ns is not None
+    kinds = [(e.kind, e.text) for e in rolling.log.events if e.source == "CDC"]
+    order = [
+        next(i for i, (kind, text) in enumerate(kinds) if kind == want and part in text)
+        for want, part in (("detection", "missing"), ("reaction", "low"), ("note", "fault ended"))
+    ]
+    assert order == sorted(order)
+    rolling.run_for(ms(300))
+    assert rolling.node("CDC2").application.state.name == "STANDBY"  # type: ignore[attr-defined]
+    assert rolling.log.findings == []
+
+
+def test_the_result_says_of_what_can_be_counted_that_it_has_done_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "idle.py"
+    path.write_text(
+        "from simcore import EcuSilent, ms, scenario\n"
+        "from simcore.faults import SensorStuck, TaskSkipped, WatchdogAnswerWrong\n"
+        "@scenario\n"
+        "def idle(rig):\n"
+        "    rig.run_for(ms(300))\n"
+        "    rig.inject(SensorStuck(node='BPS', pin='pedal_force_n', value=0.0))\n"
+        "    rig.inject(TaskSkipped(node='CDC', task='control'))\n"
+        "    rig.inject(WatchdogAnswerWrong(node='CDC2'))\n"
+    )
+    (item,) = load_scenarios(path)
+    result = run_scenario(item)
+    effects = [fault.effect for fault in result.faults]
+    assert effects == ["0 samples falsified", "0 activations left out", "0 services wrong"]
+
+
+def test_a_scenario_whose_fault_cannot_begin_fails_with_a_finding(tmp_path: Path) -> None:
+    path = tmp_path / "late.py"
+    path.write_text(
+        "from simcore import EcuSilent, ms, scenario\n"
+        "from simcore.faults import ClockDrift\n"
+        "@scenario\n"
+        "def late(rig):\n"
+        "    rig.inject(EcuSilent(node='PDM'))\n"
+        "    rig.inject(ClockDrift(node='PDM', ppm=50.0).at(ms(20)))\n"
+        "    rig.run_for(ms(30))\n"
+    )
+    (item,) = load_scenarios(path)
+    result = run_scenario(item)
+    assert result.verdict is Verdict.FAILED
+    assert result.error is None
+    text = "ClockDrift, node PDM: expected a node that runs, got one that is off"
+    assert [each.text.endswith(text) for each in result.findings] == [True]
+    assert result.faults[1].effect == f"never begun: {text}"

@@ -8,7 +8,7 @@ import pytest
 
 from simcore.bus import Frame
 from simcore.ecu import Emb, Port
-from simcore.faults import EcuSilent
+from simcore.faults import BitFlip, CaliperJammed, EcuSilent, TaskSkipped, UnintendedClamp
 from simcore.network import Database
 from simcore.protection import Profile05Sender
 from simcore.rig import Check, Rig
@@ -223,6 +223,8 @@ def test_what_the_domain_controller_says_is_no_excuse(rolling: Rig) -> None:
     from simcore.ecu import Cdc
 
     class EagerCdc(Cdc):
+        without = frozenset({"monitor"})  # which would limit it
+
         def _pack_command(self, now_ns: int) -> bytes:
             self.application.force_request_n = [3_000.0] * 4
             return super()._pack_command(now_ns)
@@ -263,9 +265,9 @@ def test_a_message_that_is_late_once_fails_com_001(rolling: Rig) -> None:
 
 def test_a_message_missing_for_two_cycles_fails_com_001(rolling: Rig) -> None:
     class SilentStatus(Emb):
-        def sends(self, message: str, pack: Any) -> Any:
+        def sends(self, message: str, pack: Any, **keywords: Any) -> Any:
             if not message.endswith("St2"):
-                return super().sends(message, pack)
+                return super().sends(message, pack, **keywords)
             return None
 
     rolling.replace("EMB_FL", SilentStatus("EMB_FL", rolling.database))
@@ -362,3 +364,80 @@ def test_a_little_more_traffic_passes_it(rolling: Rig) -> None:
     rolling.replace("TST", Flood(ms(10)))
     rolling.run_for(ms(300))
     assert failing(rolling) == set()
+
+
+# -- what a fault of its own excuses --------------------------------------------------------------
+
+
+def test_a_jammed_caliper_is_not_judged_until_it_is_free_and_has_released() -> None:
+    rig = Rig()
+    rig.vehicle.set_speed(kmh=60)
+    rig.run_for(ms(300))
+    rig.press_pedal(30)
+    rig.run_for(ms(400))
+    jam = rig.inject(CaliperJammed(corner="RL"))
+    rig.release_pedal()
+    rig.run_for(ms(600))
+    assert rig.vehicle.clamp_force_n[2] > 2000.0
+    check = judged(rig)["BRK-003"]
+    assert check.passed
+    assert check.text.endswith("; not judged while a fault of their own is handled: RL")
+    rig.clear(jam)
+    rig.run_for(ms(300))
+    assert judged(rig)["BRK-003"].passed
+    rig.plant.calipers[2].place_at(5_000.0)
+    rig.run_for(ms(1))
+    assert not judged(rig)["BRK-003"].passed
+
+
+@pytest.mark.parametrize(("duration_ms", "passes"), [(95, True), (130, False)])
+def test_an_unintended_clamp_has_100_ms_to_be_found_and_released(
+    duration_ms: int, passes: bool
+) -> None:
+    rig = Rig(without=["monitor"])
+    rig.vehicle.set_speed(kmh=60)
+    rig.run_for(ms(300))
+    rig.inject(UnintendedClamp(corner="FL"))
+    rig.run_for(ms(duration_ms))
+    assert rig.vehicle.clamp_force_n[0] > 500.0
+    assert judged(rig)["BRK-003"].passed is passes
+
+
+def test_a_fault_of_one_actuator_is_no_excuse_for_another() -> None:
+    rig = Rig()
+    rig.vehicle.set_speed(kmh=60)
+    rig.run_for(ms(300))
+    rig.inject(CaliperJammed(corner="FL"))
+    rig.plant.calipers[1].place_at(5_000.0)
+    rig.run_for(ms(2))
+    check = judged(rig)["BRK-003"]
+    assert not check.passed
+    assert "at wheel FR" in check.text
+
+
+def test_a_clamping_fault_of_a_controller_excuses_all_wheels_and_only_once() -> None:
+    rig = Rig()
+    rig.vehicle.set_speed(kmh=60)
+    rig.run_for(ms(300))
+    flip = BitFlip(node="CDC", variable="application.decel_mps2", bit=3)
+    rig.inject(flip)
+    rig.plant.calipers[1].place_at(5_000.0)
+    rig.run_for(ms(2))
+    check = judged(rig)["BRK-003"]
+    assert check.passed
+    assert check.text.endswith(": all")
+    rig.run_for(ms(300))
+    rig.inject(flip)
+    rig.plant.calipers[1].place_at(5_000.0)
+    rig.run_for(ms(2))
+    assert not judged(rig)["BRK-003"].passed
+
+
+def test_a_fault_that_does_not_clamp_is_no_excuse() -> None:
+    rig = Rig()
+    rig.vehicle.set_speed(kmh=60)
+    rig.run_for(ms(300))
+    rig.inject(TaskSkipped(node="CDC", task="control"))
+    rig.plant.calipers[1].place_at(5_000.0)
+    rig.run_for(ms(2))
+    assert not judged(rig)["BRK-003"].passed
