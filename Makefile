@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint layout types bench coverage determinism wheel-check format clean
+.PHONY: help demo test ftti check lint layout types bench coverage determinism wheel-check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ demo: $(STAMP) ## run the panic stop and write its report to build/report
 
 test: $(STAMP) ## run all tests (WORKERS=0 for one process; CI=true draws the same examples every time)
 	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8
+
+ftti: $(STAMP) ## measure the reaction-time table on all cores, report in build/ftti
+	$(BIN)/simcore ftti --report build/ftti
 
 check: lint layout types ## lint, formatting and types (make -k check: all three even if one fails)
 

@@ -10,6 +10,8 @@ from simcore.cli.bridge import bridge
 from simcore.cli.dbc import dbc
 from simcore.cli.decode import decode
 from simcore.cli.exits import Exit
+from simcore.cli.faults import faults
+from simcore.cli.ftti import ftti
 from simcore.cli.list import list_scenarios
 from simcore.cli.replay import replay
 from simcore.cli.restbus import restbus
@@ -28,6 +30,8 @@ def cli() -> None:
 
 cli.add_command(run)
 cli.add_command(list_scenarios)
+cli.add_command(faults)
+cli.add_command(ftti)
 cli.add_command(dbc)
 cli.add_command(decode)
 cli.add_command(rta)

@@ -40,6 +40,7 @@ class Session:
     seed: int
     database: Database | None
     realtime: bool
+    without: tuple[str, ...]
     stuck_after_s: float
     rta: bool
     report: Path | None
@@ -83,6 +84,12 @@ class Session:
     help="Another database than the shipped one.",
 )
 @click.option(
+    "--without",
+    multiple=True,
+    metavar="MECHANISM",
+    help="Leave a safety mechanism out: what it is worth shows. Repeatable.",
+)
+@click.option(
     "--stuck-after",
     "stuck_after_s",
     type=click.FloatRange(min=1.0),
@@ -102,6 +109,7 @@ def run(
     log_node: str | None,
     realtime: bool,
     dbc_file: Path | None,
+    without: tuple[str, ...],
     stuck_after_s: float,
     rta: bool,
 ) -> None:
@@ -117,6 +125,10 @@ def run(
         "realtime": "yes" if realtime else "no",
         "dbc": SHIPPED if dbc_file is None else str(dbc_file),
     }
+    if without:
+        from simcore.ecu.mechanisms import mechanisms_off
+
+        options["without"] = ", ".join(sorted(mechanisms_off(without)))
     with unbroken_output():
         stated = ", ".join(f"{key} {value}" for key, value in options.items())
         click.echo(f"seed {seed}, {stated}, simcore {__version__}")
@@ -126,6 +138,7 @@ def run(
         seed=seed,
         database=None if dbc_file is None else load_chassis(dbc_file),
         realtime=realtime,
+        without=tuple(sorted(set(without))),
         stuck_after_s=stuck_after_s,
         rta=rta,
         report=report,
@@ -255,6 +268,7 @@ def _run_one(session: Session, item: Scenario, watch: StuckWatch) -> None:
             seed=session.seed,
             database=session.database,
             pacing=RealTime() if session.realtime else None,
+            without=session.without,
             options=session.options,
             replay_command=replay,
             on_rig=started,
@@ -378,6 +392,8 @@ def _replay_command(session: Session, item: Scenario) -> str:
     words = ["simcore", "run", f"{_short(item.file)}::{item.name}", "--seed", str(session.seed)]
     if session.options["dbc"] != SHIPPED:
         words += ["--dbc", session.options["dbc"]]
+    for name in session.without:
+        words += ["--without", name]
     if session.rta:
         words.append("--rta")
     return shlex.join(words)

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from simcore.report import summary
 from simcore.report.files import write_file
 from simcore.report.plots import POINT_LIMIT, plot_data
+from simcore.report.supervision import SupervisionView, supervision_view
 from simcore.report.wire_lanes import WireView, errors_in_words, losses_in_words, wire_views
 from simcore.rig.result import Event, MessageStatistics, ScenarioResult, Verdict
 from simcore.rig.wire_watch import WORDS
@@ -123,6 +124,8 @@ class _View:
     """Whether any message has a worst-case response time."""
     wires: list[WireView]
     """Buses with errors, states other than error active, or losses."""
+    supervision: SupervisionView | None
+    """Status of the supervised ECUs; `None` where it was in order throughout."""
     links: Sequence[tuple[str, str]]
 
 
@@ -155,6 +158,7 @@ def _view(
         messages=[(message, _deviation_pct(message)) for message in result.messages],
         has_bounds=any(message.latency_bound_ns is not None for message in result.messages),
         wires=wire_views(result),
+        supervision=supervision_view(result),
         links=links.get(result.name, ()),
     )
 

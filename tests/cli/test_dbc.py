@@ -59,7 +59,7 @@ def start_frame(message: cantools.database.can.Message) -> Frame:
 
 def test_the_first_line_sums_the_file_up(simcore: Simcore) -> None:
     assert simcore("dbc", REFERENCE).lines[0] == (
-        f"{REFERENCE}: 54 messages, 580 signals, 14 nodes, 500 kbit/s, data 2 Mbit/s"
+        f"{REFERENCE}: 54 messages, 609 signals, 14 nodes, 500 kbit/s, data 2 Mbit/s"
     )
 
 

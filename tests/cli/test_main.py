@@ -52,7 +52,7 @@ def test_help_lists_every_command_with_a_whole_sentence(simcore: Simcore) -> Non
     assert ended.out.startswith("Usage: simcore [OPTIONS] COMMAND [ARGS]...\n")
     commands = ended.out.partition("Commands:\n")[2].splitlines()
     names = [line.split()[0] for line in commands]
-    assert names == "bridge dbc decode list replay restbus rta run serve".split()
+    assert names == "bridge dbc decode faults ftti list replay restbus rta run serve".split()
     assert all(line.endswith(".") and not line.endswith("...") for line in commands)
 
 

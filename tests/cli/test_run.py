@@ -143,12 +143,17 @@ def test_without_arguments_every_shipped_scenario_is_run(
         "bus_a_shorted.py",
         "cdc_lost.py",
         "cruise.py",
+        "hung_controller.py",
+        "jammed_caliper.py",
         "low_friction_stop.py",
         "panic_stop.py",
+        "pedal_disagreement.py",
         "replay_attack.py",
         "silent_actuator.py",
         "spoofed_command.py",
         "stop_and_hold.py",
+        "unintended_clamp.py",
+        "wrong_answer.py",
     ]
     stand_in = write("shipped/b.py", QUICK_B).parent.resolve()
     write("shipped/a.py", QUICK_A)
@@ -157,6 +162,24 @@ def test_without_arguments_every_shipped_scenario_is_run(
     ended = simcore("run", "--report", "out")
     assert ended.code == 0
     assert_reported("out", "a", "b")
+
+
+def test_a_mechanism_that_is_left_out_is_stated_and_part_of_the_replay_command(
+    simcore: Simcore,
+) -> None:
+    ended = simcore(
+        "run", "pedal_disagreement::pedal_disagreement[kind=stuck]", "--without", "plausibility"
+    )
+    assert ended.code == 1
+    assert "without plausibility" in ended.out
+    assert "--seed 0 --without plausibility" in " ".join(ended.out.split())
+    assert "SAF-003" in ended.out
+
+
+def test_a_mechanism_that_does_not_exist_is_a_usage_error(simcore: Simcore) -> None:
+    ended = simcore("run", "cruise", "--without", "luck")
+    assert ended.code == 2
+    assert "expected mechanisms of e2e, deadline, arrival" in ended.err
 
 
 QUICK_A = """

@@ -27,8 +27,16 @@ SHIPPED = [
     *(f"cdc_lost[moment={moment}]" for moment in ("braking", "cruising", "slip control")),
     *("cdc_back[mu=1.05]", "cdc_back[mu=0.3]"),
     "cruise",
+    *(f"hung_controller[moment={moment}]" for moment in ("braking", "cruising")),
+    *(f"skipped_task[task={task}]" for task in ("control", "monitor")),
+    *(
+        f"{what}[corner={corner}]"
+        for what in ("jammed_caliper", "jammed_shut")
+        for corner in ("FL", "RR")
+    ),
     *("low_friction_stop[mu=0.3]", "low_friction_stop[mu=0.8]"),
     "panic_stop",
+    *(f"pedal_disagreement[kind={kind}]" for kind in ("disagreeing", "stuck", "offset", "noisy")),
     *(
         f"replay_attack[attack={way}]"
         for way in ("braking while cruising", "cruising while braking")
@@ -38,6 +46,15 @@ SHIPPED = [
     "spoofed_command[attack=brake while cruising]",
     "spoofed_command[attack=release while braking]",
     "stop_and_hold",
+    *(
+        f"unintended_clamp[corner={corner},cause={cause}]"
+        for corner in ("FL", "RR")
+        for cause in ("software", "power stage")
+    ),
+    *(f"wrong_answer[node=CDC,kind={kind}]" for kind in ("wrong", "early")),
+    *(f"wrong_answer[node=EMB_FL,kind={kind}]" for kind in ("wrong", "late", "missing")),
+    *(f"few_wrong_answers[node={node}]" for node in ("CDC", "EMB_FL")),
+    "nobody_answers",
 ]
 ONE = """
 @scenario
@@ -124,8 +141,9 @@ def test_an_unreadable_file_does_not_hide_the_others(write: Write, one: str) -> 
             "nothing",
             "scenario 'nothing': expected a file, a folder, or a shipped scenario "
             "(actuator_bus_off, babbling_node, bus_a_shorted, cdc_lost, cruise, "
-            "low_friction_stop, panic_stop, replay_attack, silent_actuator, "
-            "spoofed_command, stop_and_hold)",
+            "hung_controller, jammed_caliper, low_friction_stop, panic_stop, "
+            "pedal_disagreement, replay_attack, silent_actuator, spoofed_command, "
+            "stop_and_hold, unintended_clamp, wrong_answer)",
         ),
         ("", "scenario '': expected a file, a folder, or a shipped scenario ("),
         (

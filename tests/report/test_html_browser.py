@@ -106,6 +106,30 @@ def test_a_mixed_run_is_drawn_without_a_request_or_a_complaint(
     assert tab.complaints == []
 
 
+@pytest.mark.parametrize("width_px", [1400, 800])
+def test_the_supervision_chart_fits_the_page_and_asks_for_nothing(
+    tab: Tab, report: Callable[..., Path], make_result: Make, width_px: int
+) -> None:
+    tab.page.set_viewport_size({"width": width_px, "height": 900})
+    hung = (
+        Event(time_ns=0, source="CDC", kind="note", text="supervision DEACTIVATED -> OK (started)"),
+        Event(time_ns=ms(50), source="CDC", kind="state", text="supervision OK -> STOPPED (x)"),
+        Event(time_ns=ms(70), source="CDC", kind="reaction", text="watchdog: enable line low (x)"),
+    )
+    path = report([make_result(events=hung)])
+    tab.open(path)
+    chart = tab.page.locator("svg.supervision")
+    chart.scroll_into_view_if_needed()
+    box, room = chart.bounding_box(), tab.page.locator(".chart").bounding_box()
+    assert room["x"] <= box["x"] and box["x"] + box["width"] <= room["x"] + room["width"]
+    stopped = chart.locator(".g3").last
+    light = stopped.evaluate("bar => getComputedStyle(bar).fill")
+    tab.page.emulate_media(color_scheme="dark")
+    assert stopped.evaluate("bar => getComputedStyle(bar).fill") not in ("", "none", light)
+    assert tab.requests == [path.as_uri()]
+    assert tab.complaints == []
+
+
 def test_the_readout_follows_the_cursor(
     tab: Tab, report: Callable[..., Path], make_stop: Make
 ) -> None:

@@ -29,9 +29,21 @@ def test_the_shipped_scenarios_are_these() -> None:
         "cdc_back[mu=1.05]",
         "cdc_back[mu=0.3]",
         "cruise",
+        "hung_controller[moment=braking]",
+        "hung_controller[moment=cruising]",
+        "skipped_task[task=control]",
+        "skipped_task[task=monitor]",
+        "jammed_caliper[corner=FL]",
+        "jammed_caliper[corner=RR]",
+        "jammed_shut[corner=FL]",
+        "jammed_shut[corner=RR]",
         "low_friction_stop[mu=0.3]",
         "low_friction_stop[mu=0.8]",
         "panic_stop",
+        "pedal_disagreement[kind=disagreeing]",
+        "pedal_disagreement[kind=stuck]",
+        "pedal_disagreement[kind=offset]",
+        "pedal_disagreement[kind=noisy]",
         "replay_attack[attack=braking while cruising]",
         "replay_attack[attack=cruising while braking]",
         "silent_actuator[corner=FL]",
@@ -45,6 +57,18 @@ def test_the_shipped_scenarios_are_these() -> None:
         "spoofed_command[attack=brake while cruising]",
         "spoofed_command[attack=release while braking]",
         "stop_and_hold",
+        "unintended_clamp[corner=FL,cause=software]",
+        "unintended_clamp[corner=FL,cause=power stage]",
+        "unintended_clamp[corner=RR,cause=software]",
+        "unintended_clamp[corner=RR,cause=power stage]",
+        "wrong_answer[node=CDC,kind=wrong]",
+        "wrong_answer[node=CDC,kind=early]",
+        "wrong_answer[node=EMB_FL,kind=wrong]",
+        "wrong_answer[node=EMB_FL,kind=late]",
+        "wrong_answer[node=EMB_FL,kind=missing]",
+        "few_wrong_answers[node=CDC]",
+        "few_wrong_answers[node=EMB_FL]",
+        "nobody_answers",
     ]
 
 
@@ -56,17 +80,30 @@ def test_each_has_a_title_and_names_what_it_verifies() -> None:
         "cdc_lost": {"DEG-002", "BRK-001"},
         "cdc_back": {"DEG-002", "BRK-006"},
         "cruise": {"BRK-003", "COM-001", "SAF-001"},
+        "few_wrong_answers": {"WDG-003"},
+        "hung_controller": {"WDG-002", "WDG-003", "DEG-002"},
+        "jammed_caliper": {"SAF-001", "DEG-001"},
+        "jammed_shut": {"SAF-001"},
         "low_friction_stop": {"BRK-006"},
+        "nobody_answers": {"WDG-003", "COM-004"},
         "panic_stop": {"BRK-001", "BRK-002", "BRK-004", "BRK-005"},
+        "pedal_disagreement": {"SAF-003"},
         "replay_attack": {"SEC-001", "COM-002", "BRK-003"},
         "silent_actuator": {"SAF-001", "DEG-001"},
         "silent_in_full_stop": {"DEG-001"},
+        "skipped_task": {"WDG-001", "WDG-002"},
         "spoofed_command": {"SEC-001", "COM-002", "BRK-003"},
         "stop_and_hold": {"BRK-008"},
+        "unintended_clamp": {"SAF-002", "DEG-001"},
+        "wrong_answer": {"WDG-003"},
     }
     for item in SHIPPED:
         assert item.title.endswith(".")
         assert wanted[item.name.partition("[")[0]] <= set(item.requirements)
+
+
+FIRST_CASES = {item.file: item for item in reversed(SHIPPED)}
+"""One of each file; that all cases repeat is proven by `make determinism`."""
 
 
 @pytest.mark.parametrize("item", SHIPPED, ids=[item.name for item in SHIPPED])
@@ -77,6 +114,8 @@ def test_it_passes_and_a_second_run_in_this_process_has_the_same_digest(item: Sc
     assert first.verdict is Verdict.PASSED
     judged = {check.requirement for check in first.checks}
     assert {"COM-001", "COM-LOAD", "BRK-003"} <= judged
+    if item is not FIRST_CASES[item.file]:
+        return
     second = run_scenario(item, seed=1)
     assert second.digest == first.digest
     assert (second.duration_ns, second.checks) == (first.duration_ns, first.checks)
