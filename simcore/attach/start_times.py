@@ -3,10 +3,10 @@
 The bit timing says how long a frame took, so with time stamps in ns its start is known. Where a log
 cuts time stamps to whole us, the start lies in a stretch of 1 us, and two things narrow it down.
 A frame that can have followed the one before, right after the intermission, did: whoever loses
-arbitration or asks during a frame starts there (who asked less than 1 us later is taken for one of
-these). So the stretches of a row of such frames, moved back to its first, must have an instant in
-common. And who asks on an idle bus does so by a clock: if a whole us is among what is left, that is
-it. Whatever is chosen, every frame ends in its tick.
+arbitration or asks during a frame starts there (who asked less than 2 us later may be taken for
+one of these). So the stretches of a row of such frames, moved back to its first, must have an
+instant in common. And who asks on an idle bus does so by a clock: if a whole us is among what is
+left, that is it. Whatever is chosen, every frame ends in its tick.
 """
 
 from __future__ import annotations

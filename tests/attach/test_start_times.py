@@ -67,8 +67,8 @@ def test_requests_on_whole_us_are_found_to_the_ns_from_cut_ends(
         senders[identifier].send(frame(identifier, length))
     scheduler.run_until_ns(100_000_000)
     idle_ns = [b.sof_ns - a.eof_ns - TIMING.to_ns(3) for a, b in pairwise(bus.log)]
-    # Less than a tick later than right behind the frame before: nothing could tell.
-    assume(not any(0 < each_ns < US for each_ns in idle_ns))
+    # A little later than right behind the frame before: with both ends cut, nothing could tell.
+    assume(not any(0 < each_ns < 2 * US for each_ns in idle_ns))
     cut = [(record.eof_ns // US * US, record.frame) for record in bus.log]
     assert start_times(cut, TIMING, US) == [record.sof_ns for record in bus.log]
 
