@@ -25,7 +25,7 @@ _EMB_TASKS = (
 )
 _CDC_ORDER = ("CDC/control/monitor", "CDC/control/send CDC_EmbCmd")
 _CDC2_ORDER = ("CDC2/control/monitor", "CDC2/control/send CDC2_EmbCmd")
-_EMB_ORDER = ("EMB_FL/communication/monitor", "EMB_FL/monitor/send EMB_FL_St1")
+_EMB_ORDER = ("EMB_FL/communication/monitor", "EMB_FL/force loop/monitor")
 
 
 def _skipped(place: str) -> AnyFault:
