@@ -13,7 +13,7 @@ from pathlib import Path
 
 from simcore.report.files import write_file
 from simcore.report.ftti_figures import milliseconds, spread_ms
-from simcore.report.junit import _add_property, _legal
+from simcore.report.junit import add_property, legal
 from simcore.report.summary import format_seconds
 from simcore.rig.coverage import Coverage
 from simcore.rig.ftti import NO_REQUIREMENT
@@ -76,7 +76,7 @@ def _add_broken_runs(root: ET.Element, errors: Sequence[str]) -> None:
             "testcase",
             {"name": f"run not made {number}", "classname": "ftti.coverage", "time": "0"},
         )
-        ET.SubElement(case, "error", {"type": "error", "message": _legal(error)})
+        ET.SubElement(case, "error", {"type": "error", "message": legal(error)})
 
 
 def _counts(cells: tuple[CellResult, ...]) -> dict[str, str]:
@@ -105,13 +105,13 @@ def _add_suite(
     suite = ET.SubElement(root, "testsuite", {"name": name, **_counts(requirement.cells)})
     suite.set("skipped", str(sum(map(_is_skipped, requirement.cells))))
     properties = ET.SubElement(suite, "properties")
-    _add_property(properties, "time", "virtual seconds, largest FHTI")
-    _add_property(properties, "seed", str(result.seed))
-    _add_property(properties, "phases", str(result.phases))
-    _add_property(properties, "without", ", ".join(result.without) or "-")
+    add_property(properties, "time", "virtual seconds, largest FHTI")
+    add_property(properties, "seed", str(result.seed))
+    add_property(properties, "phases", str(result.phases))
+    add_property(properties, "without", ", ".join(result.without) or "-")
     if requirement.is_judged:
-        _add_property(properties, f"requirement.{name}", requirement.word)
-        _add_property(properties, f"requirement.{name}.text", texts.get(name, ""))
+        add_property(properties, f"requirement.{name}", requirement.word)
+        add_property(properties, f"requirement.{name}.text", texts.get(name, ""))
     for cell in requirement.cells:
         _add_case(suite, cell)
 
@@ -121,7 +121,7 @@ def _add_case(suite: ET.Element, cell: CellResult) -> None:
         suite,
         "testcase",
         {
-            "name": _legal(cell.id),
+            "name": legal(cell.id),
             "classname": f"ftti.{cell.requirement}",
             "time": format_seconds(_longest_ns(cell)),
         },
@@ -130,13 +130,13 @@ def _add_case(suite: ET.Element, cell: CellResult) -> None:
         expected = cell.verdict is CellVerdict.EXPECTED
         covered = "" if expected else f"no requirement covers this; {cell.verdict.value}: "
         message = covered + cell.remark
-        ET.SubElement(case, "skipped", {"message": _legal(message)})
+        ET.SubElement(case, "skipped", {"message": legal(message)})
     elif cell.verdict is not CellVerdict.PASSED:
         tag = "error" if cell.verdict is CellVerdict.ERROR else "failure"
         message = cell.remark or f"{cell.verdict.value}: {_figures(cell)}"
-        element = ET.SubElement(case, tag, {"type": cell.verdict.value, "message": _legal(message)})
-        element.text = _legal("\n".join(_lines(cell)))
-    ET.SubElement(case, "system-out").text = _legal("\n".join(_lines(cell)))
+        element = ET.SubElement(case, tag, {"type": cell.verdict.value, "message": legal(message)})
+        element.text = legal("\n".join(_lines(cell)))
+    ET.SubElement(case, "system-out").text = legal("\n".join(_lines(cell)))
 
 
 def _figures(cell: CellResult) -> str:

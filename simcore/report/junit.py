@@ -50,10 +50,10 @@ def _counts(results: Sequence[ScenarioResult]) -> dict[str, str]:
 
 
 def _add_suite(root: ET.Element, file: str, results: Sequence[ScenarioResult]) -> None:
-    suite = ET.SubElement(root, "testsuite", {"name": _legal(file), **_counts(results)})
+    suite = ET.SubElement(root, "testsuite", {"name": legal(file), **_counts(results)})
     suite.set("skipped", "0")
     properties = ET.SubElement(suite, "properties")
-    _add_property(properties, "time", "virtual seconds")
+    add_property(properties, "time", "virtual seconds")
     for result in results:
         _add_scenario_properties(properties, result)
     for result in results:
@@ -61,18 +61,18 @@ def _add_suite(root: ET.Element, file: str, results: Sequence[ScenarioResult]) -
 
 
 def _add_scenario_properties(properties: ET.Element, result: ScenarioResult) -> None:
-    _add_property(properties, f"{result.name}.seed", str(result.seed))
-    _add_property(properties, f"{result.name}.digest", result.digest)
+    add_property(properties, f"{result.name}.seed", str(result.seed))
+    add_property(properties, f"{result.name}.digest", result.digest)
     for key, value in result.options.items():
-        _add_property(properties, f"{result.name}.option.{key}", value)
-    _add_property(properties, f"{result.name}.replay", result.replay_command)
+        add_property(properties, f"{result.name}.option.{key}", value)
+    add_property(properties, f"{result.name}.replay", result.replay_command)
     for requirement in _requirements(result):
         verdict = scenario_requirement_verdict(result, requirement)
-        _add_property(properties, f"{result.name}.requirement.{requirement}", str(verdict))
+        add_property(properties, f"{result.name}.requirement.{requirement}", str(verdict))
     for key, value in result.measurements.items():
-        _add_property(properties, f"{result.name}.measurement.{key}", value)
+        add_property(properties, f"{result.name}.measurement.{key}", value)
     for channel in irregular_channels(result):
-        _add_property(properties, f"{result.name}.wire.{channel}", wire_line(result, channel))
+        add_property(properties, f"{result.name}.wire.{channel}", wire_line(result, channel))
 
 
 def _requirements(result: ScenarioResult) -> list[str]:
@@ -85,8 +85,8 @@ def _add_case(suite: ET.Element, result: ScenarioResult) -> None:
         suite,
         "testcase",
         {
-            "name": _legal(result.name),
-            "classname": _legal(_class_name(result.file)),
+            "name": legal(result.name),
+            "classname": legal(_class_name(result.file)),
             "time": format_seconds(result.duration_ns),
         },
     )
@@ -99,12 +99,12 @@ def _add_case(suite: ET.Element, result: ScenarioResult) -> None:
     elif result.verdict is Verdict.FAILED:
         _add_outcome(case, "failure", "verdict", _headline(result), "\n".join(problems))
     output = ET.SubElement(case, "system-out")
-    output.text = _legal(_system_out(result))
+    output.text = legal(_system_out(result))
 
 
 def _add_outcome(case: ET.Element, tag: str, kind: str, message: str, text: str) -> None:
-    element = ET.SubElement(case, tag, {"type": kind, "message": _legal(message)})
-    element.text = _legal(text)
+    element = ET.SubElement(case, tag, {"type": kind, "message": legal(message)})
+    element.text = legal(text)
 
 
 def _headline(result: ScenarioResult) -> str:
@@ -153,11 +153,11 @@ def _class_name(file: str) -> str:
     return ".".join(parts) or "simcore"
 
 
-def _add_property(properties: ET.Element, name: str, value: str) -> None:
-    ET.SubElement(properties, "property", {"name": _legal(name), "value": _legal(value)})
+def add_property(properties: ET.Element, name: str, value: str) -> None:
+    ET.SubElement(properties, "property", {"name": legal(name), "value": legal(value)})
 
 
-def _legal(text: str) -> str:
+def legal(text: str) -> str:
     """`text` with what XML cannot carry spelled out: `\\x07`, `\\ud800`."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return _ILLEGAL.sub(_spelled_out, lines)

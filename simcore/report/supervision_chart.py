@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 
 from simcore.report.summary import format_seconds
+from simcore.report.svg import cleaned, round_step_ns, svg_text
 from simcore.units import NS_PER_MS, format_ns
 from simcore.watchdog.statuses import GlobalStatus, LocalStatus
 
@@ -139,25 +139,25 @@ class SupervisionChart:
         return min(max(place, 0), WIDTH_PX)
 
     def _axis(self, bottom_px: int) -> Iterator[str]:
-        step_ns = _round_step_ns(-(-(self._end_ns - self._begin_ns) // _LABELS_MOST))
+        step_ns = round_step_ns(-(-(self._end_ns - self._begin_ns) // _LABELS_MOST))
         first_ns = -(-self._begin_ns // step_ns) * step_ns
         for time_ns in range(first_ns, self._end_ns + 1, step_ns):
             at = self._at(time_ns)
             yield f'<path class="grid" d="M{at} {_TOP_PX}V{bottom_px}"/>'
-            yield _text(at, bottom_px + 16, format_ns(time_ns), anchor="middle", name="note")
+            yield svg_text(at, bottom_px + 16, format_ns(time_ns), anchor="middle", name="note")
 
     def _fault_shades(self, bottom_px: int) -> Iterator[str]:
         for sentence, start_ns, end_ns in self._faults:
             begin = self._at(start_ns)
             yield (
                 f'<rect class="shade" x="{begin}" width="{max(self._at(end_ns) - begin, 1)}" '
-                f'y="{_TOP_PX}" height="{bottom_px - _TOP_PX}"><title>{_clean(sentence)}</title>'
+                f'y="{_TOP_PX}" height="{bottom_px - _TOP_PX}"><title>{cleaned(sentence)}</title>'
                 f"</rect>"
             )
 
     def _lane(self, lane: SupervisionLane, top_px: int) -> Iterator[str]:
         base_px = top_px + 14 + _BAR_PX
-        yield _text(-10, base_px - 3, lane.node, anchor="end")
+        yield svg_text(-10, base_px - 3, lane.node, anchor="end")
         for status, begin_ns, end_ns in self._stretches(lane.statuses):
             yield _bar(status, self._at(begin_ns), self._at(end_ns), base_px, lane.node)
         yield from self._enable_line(lane, base_px + 6)
@@ -195,20 +195,20 @@ def _legend(left: int) -> Iterator[str]:
     right = left + 22
     for status, word in _WORDS.items():
         yield _bar(status, right - 22, right, 20, "")
-        yield _text(right + 5, 17, word)
+        yield svg_text(right + 5, 17, word)
         right += 38 + _TEXT_PX * len(word)
     for name, word in (("line on", "enable line high"), ("line off", "low")):
         yield _shape(name, f"M{right - 22} 13h22", "")
-        yield _text(right + 5, 17, word)
+        yield svg_text(right + 5, 17, word)
         right += 38 + _TEXT_PX * len(word)
     for kind, name in _MARKS:
         yield _mark(Mark(time_ns=0, entity="", status=kind, text=""), left + 4, 40, "")
-        yield _text(left + 13, 40, name)
+        yield svg_text(left + 13, 40, name)
         left += 30 + _TEXT_PX * len(name)
-    yield from (_shape("reset flag", _flag(left, 31), ""), _text(left + 13, 40, "reset"))
+    yield from (_shape("reset flag", _flag(left, 31), ""), svg_text(left + 13, 40, "reset"))
     left += 30 + _TEXT_PX * len("reset")
     yield f'<rect class="span" x="{left}" y="31" width="22" height="10"/>'
-    yield _text(left + 27, 40, "fault")
+    yield svg_text(left + 27, 40, "fault")
 
 
 def _flag(left: int, top_px: int) -> str:
@@ -245,26 +245,4 @@ def _shape(name: str, path: str, title: str) -> str:
 
 
 def _title(text: str) -> str:
-    return f"<title>{_clean(text)}</title>" if text else ""
-
-
-def _text(left: int, base_px: int, text: str, *, anchor: str = "start", name: str = "") -> str:
-    more = (f' text-anchor="{anchor}"' if anchor != "start" else "") + (
-        f' class="{name}"' if name else ""
-    )
-    return f'<text x="{left}" y="{base_px}"{more}>{_clean(text)}</text>'
-
-
-def _clean(text: str) -> str:
-    """`text` for XML, without control characters."""
-    return escape("".join(character if character.isprintable() else "?" for character in text))
-
-
-def _round_step_ns(least_ns: int) -> int:
-    """The smallest 1, 2 or 5 times a power of ten that is not below `least_ns`."""
-    step_ns = 1
-    while True:
-        for factor in (1, 2, 5):
-            if step_ns * factor >= least_ns:
-                return step_ns * factor
-        step_ns *= 10
+    return f"<title>{cleaned(text)}</title>" if text else ""

@@ -8,9 +8,9 @@ bin of time, so thousands of error frames stay small. Not here: words and figure
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from html import escape
 
 from simcore.bus import ErrorFrame, ErrorState, StateChange, WireError
+from simcore.report.svg import cleaned, round_step_ns, svg_text
 from simcore.rig.result import FaultRecord
 from simcore.rig.wire_watch import WORDS
 from simcore.units import NS_PER_US, format_ns
@@ -87,7 +87,7 @@ class WireChart:
         title = f"Error frames and controller states on {channel}"
         lines = [
             f'<svg class="wire" viewBox="{-left_px} 0 {left_px + BINS + _RIGHT_PX} '
-            f'{bottom_px + _AXIS_PX}" role="img" aria-label="{_clean(title)}">',
+            f'{bottom_px + _AXIS_PX}" role="img" aria-label="{cleaned(title)}">',
             *_legend(),
             *self._axis(bottom_px),
             *self._fault_shades(lanes_px, bottom_px),
@@ -128,23 +128,23 @@ class WireChart:
         return min(max(index, 0), BINS - 1)
 
     def _axis(self, bottom_px: int) -> Iterator[str]:
-        step_ns = _round_step_ns(-(-(self._end_ns - self._begin_ns) // _LABELS_MOST))
+        step_ns = round_step_ns(-(-(self._end_ns - self._begin_ns) // _LABELS_MOST))
         first_ns = -(-self._begin_ns // step_ns) * step_ns
         for time_ns in range(first_ns, self._end_ns + 1, step_ns):
             at = self._bin(time_ns)
             yield f'<path class="grid" d="M{at} {_TOP_PX}V{bottom_px}"/>'
-            yield _text(at, bottom_px + 16, format_ns(time_ns), anchor="middle", name="note")
+            yield svg_text(at, bottom_px + 16, format_ns(time_ns), anchor="middle", name="note")
 
     def _lane(self, node: str, top_px: int) -> Iterator[str]:
         base_px = top_px + 3 + _BAR_PX
-        yield _text(-10, base_px - 2, node, anchor="end")
+        yield svg_text(-10, base_px - 2, node, anchor="end")
         for state, begin, end in self._stretches(self._changes[node]):
             yield (
-                f"{_bar(state, begin, end - begin, base_px)}<title>{_clean(node)}: "
+                f"{_bar(state, begin, end - begin, base_px)}<title>{cleaned(node)}: "
                 f"{WORDS[state]}</title></rect>"
             )
             if state is ErrorState.BUS_OFF and end - begin >= _TEXT_PX * 8:
-                yield _text(begin + 5, base_px - 4, "bus-off", name="inside")
+                yield svg_text(begin + 5, base_px - 4, "bus-off", name="inside")
         for name, transmitter, tick_px in (("tx", True, base_px + 1), ("rx", False, base_px + 7)):
             bins = {
                 self._bin(error.time_ns)
@@ -173,12 +173,12 @@ class WireChart:
     def _columns(self, top_px: int) -> Iterator[str]:
         """Error and overload frames that begin in each bin as a column, and how long they last."""
         base_px = top_px + _COUNT_PX - 6
-        yield _text(-10, base_px - 14, "error frames", anchor="end")
+        yield svg_text(-10, base_px - 14, "error frames", anchor="end")
         if not self._counts:
-            yield _text(-10, base_px, "none", anchor="end", name="note")
+            yield svg_text(-10, base_px, "none", anchor="end", name="note")
             return
         most, height_px = max(self._counts.values()), _COUNT_PX - 12
-        yield _text(-10, base_px, f"at most {most} per bin", anchor="end", name="note")
+        yield svg_text(-10, base_px, f"at most {most} per bin", anchor="end", name="note")
         path = "".join(
             f"M{at} {base_px}v-{max(2, count * height_px // most)}h1V{base_px}z"
             for at, count in sorted(self._counts.items())
@@ -203,9 +203,9 @@ class WireChart:
             begin = self._bin(spans[0][0])
             base_px = _TOP_PX + _FAULT_PX * index + 14
             if begin > BINS // 2:
-                yield _text(begin - 5, base_px, sentence, anchor="end", name="label")
+                yield svg_text(begin - 5, base_px, sentence, anchor="end", name="label")
             else:
-                yield _text(begin + 5, base_px, sentence, name="label")
+                yield svg_text(begin + 5, base_px, sentence, name="label")
 
 
 def _fault_rows(faults: Sequence[FaultRecord], duration_ns: int) -> list[tuple[str, list[Span]]]:
@@ -229,14 +229,14 @@ def _legend() -> Iterator[str]:
     left = 0
     for state in ErrorState:
         yield f"{_bar(state, left, 22, 24)}</rect>"
-        yield _text(left + 27, 21, WORDS[state])
+        yield svg_text(left + 27, 21, WORDS[state])
         left += 50 + _TEXT_PX * len(WORDS[state])
     for name, tick_px, words in (
         ("tx", 11, "error detected as transmitter"),
         ("rx", 17, "as receiver"),
     ):
         yield _ticks(name, {left + 2, left + 5}, tick_px)
-        yield _text(left + 12, 21, words)
+        yield svg_text(left + 12, 21, words)
         left += 30 + _TEXT_PX * len(words)
 
 
@@ -259,28 +259,6 @@ def _ticks(name: str, bins: Iterable[int], top_px: int, height_px: int = 5) -> s
             runs.append([at, at + 1])
     path = "".join(f"M{a} {top_px}h{b - a}v{height_px}h-{b - a}z" for a, b in runs)
     return f'<path class="{name}" d="{path}"/>'
-
-
-def _text(left: int, base_px: int, text: str, *, anchor: str = "start", name: str = "") -> str:
-    more = (f' text-anchor="{anchor}"' if anchor != "start" else "") + (
-        f' class="{name}"' if name else ""
-    )
-    return f'<text x="{left}" y="{base_px}"{more}>{_clean(text)}</text>'
-
-
-def _clean(text: str) -> str:
-    """`text` for XML, without control characters."""
-    return escape("".join(character if character.isprintable() else "?" for character in text))
-
-
-def _round_step_ns(least_ns: int) -> int:
-    """The smallest 1, 2 or 5 times a power of ten that is not below `least_ns`."""
-    step_ns = 1
-    while True:
-        for factor in (1, 2, 5):
-            if step_ns * factor >= least_ns:
-                return step_ns * factor
-        step_ns *= 10
 
 
 def _microseconds(time_ns: int) -> str:
