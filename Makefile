@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ftti check lint layout types bench coverage determinism wheel-check format clean
+.PHONY: help demo test ftti power-cut check lint layout types bench coverage determinism wheel-check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ test: $(STAMP) ## run all tests (WORKERS=0 for one process; CI=true draws the sa
 
 ftti: $(STAMP) ## measure the reaction-time table on all cores, report in build/ftti
 	$(BIN)/simcore ftti --report build/ftti
+
+power-cut: $(STAMP) ## cut power at every flash operation of an update, report in build/power-cut
+	$(BIN)/simcore power-cut --report build/power-cut
 
 check: lint layout types ## lint, formatting and types (make -k check: all three even if one fails)
 
@@ -65,6 +68,6 @@ $(STAMP): pyproject.toml constraints.txt hatch_build.py
 	  echo "'$(PYTHON)' cannot create environments: install its venv package (python3-venv)." >&2; \
 	  exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt hatchling editables
-	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt hatchling editables
+	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt --no-build-isolation -e '.[dev]'
 	@touch $@

@@ -12,7 +12,7 @@ unset PYTHONPATH VIRTUAL_ENV
 
 "$python" -m build --quiet --wheel --no-isolation --outdir "$elsewhere/dist" .
 "$python" -m venv "$elsewhere/env"
-"$elsewhere/env/bin/python" -m pip install --quiet -c constraints.txt "$elsewhere"/dist/simcore-*.whl
+"$elsewhere/env/bin/python" -m pip install --quiet --no-compile -c constraints.txt "$elsewhere"/dist/simcore-*.whl
 
 unpinned=$("$elsewhere/env/bin/python" -m pip freeze --exclude simcore | grep -vixFf constraints.txt || true)
 [ -z "$unpinned" ] || {

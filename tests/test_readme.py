@@ -22,8 +22,8 @@ def test_the_digest_shown_is_that_of_the_demo() -> None:
 
 @pytest.mark.parametrize(
     ("index", "failed"),
-    [(0, set()), (1, {"BRK-002", "COM-001"}), (2, set())],
-    ids=["a scenario", "a module of your own", "a reaction time"],
+    [(0, set()), (1, {"BRK-002", "COM-001"}), (2, set()), (3, set())],
+    ids=["a scenario", "a module of your own", "a reaction time", "an update"],
 )
 def test_an_example_does_what_the_text_says(index: int, failed: set[str], tmp_path: Path) -> None:
     file = tmp_path / f"example_{index}.py"

@@ -6,13 +6,16 @@ import sys
 
 import click
 
+from simcore.cli.audit import audit
 from simcore.cli.bridge import bridge
 from simcore.cli.dbc import dbc
 from simcore.cli.decode import decode
+from simcore.cli.diag import diag
 from simcore.cli.exits import Exit
 from simcore.cli.faults import faults
 from simcore.cli.ftti import ftti
 from simcore.cli.list import list_scenarios
+from simcore.cli.power_cut import power_cut
 from simcore.cli.replay import replay
 from simcore.cli.restbus import restbus
 from simcore.cli.rta import rta
@@ -32,6 +35,9 @@ cli.add_command(run)
 cli.add_command(list_scenarios)
 cli.add_command(faults)
 cli.add_command(ftti)
+cli.add_command(diag)
+cli.add_command(audit)
+cli.add_command(power_cut)
 cli.add_command(dbc)
 cli.add_command(decode)
 cli.add_command(rta)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,19 +12,35 @@ from simcore.cli.collector import relax_collector
 from simcore.cli.exits import Exit
 from simcore.units import NS_PER_MS
 
+if TYPE_CHECKING:
+    from simcore.attach.doip_server import DoipServer
+    from simcore.attach.pace import Lateness
+    from simcore.attach.socketcand_server import SocketcandServer
+    from simcore.rig import Rig
+
 LOOPBACK = "127.0.0.1"
 SOCKETCAND_PORT = 29536
+DOIP_PORT = 13400
 
 
-@click.command(short_help="Serve a rig's buses to programs elsewhere, as socketcand does.")
-@click.option("--socketcand", is_flag=True, help="Serve the socketcand protocol.")
+@click.command(short_help="Serve a rig to programs elsewhere: its buses, or diagnostics over IP.")
+@click.option("--socketcand", is_flag=True, help="Serve the buses by the socketcand protocol.")
+@click.option(
+    "--doip", is_flag=True, help="Serve diagnostics of all ECUs by DoIP, on loopback only."
+)
 @click.option("--host", default=LOOPBACK, show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    default=SOCKETCAND_PORT,
+    help=f"Port to listen on; 0 for any free one [default: {SOCKETCAND_PORT}, of DoIP "
+    f"{DOIP_PORT}; DoIP: TCP and UDP].",
+)
+@click.option(
+    "--announce-port",
+    type=click.IntRange(0, 65535),
+    default=DOIP_PORT,
     show_default=True,
-    help="Port to listen on; 0 for any free one.",
+    help="DoIP: where on the same address announcements go; 0 for nowhere.",
 )
 @click.option(
     "--outside",
@@ -69,8 +86,10 @@ SOCKETCAND_PORT = 29536
 @click.option("--tolerate-late", is_flag=True, help="Overload is reported and does not fail.")
 def serve(
     socketcand: bool,
+    doip: bool,
     host: str,
-    port: int,
+    port: int | None,
+    announce_port: int,
     outside: str,
     virtual: bool,
     speed_ratio: float,
@@ -80,29 +99,53 @@ def serve(
     dbc_file: Path | None,
     tolerate_late: bool,
 ) -> None:
-    """Serve the buses of a rig. Clients open them by name (CHASSIS_A) or number (can0).
+    """Serve a rig: its buses (--socketcand) or its diagnostics (--doip).
 
-    There is no access control: whoever reaches the port can send.
+    \b
+    socketcand: clients open the buses by name (CHASSIS_A) or number (can0). There is no access
+    control: whoever reaches the port can send.
+    DoIP: the gateway in front of all ECUs; testers 0x0E00 and 0x0E80 reach all of them.
 
     \b
     Exit codes: 0 served, 1 virtual time fell behind real time, 2 usage, 3 invalid input or an
     address that is taken.
     """
-    if not socketcand:
-        raise click.UsageError("say what to serve: --socketcand")
+    if socketcand is doip:
+        raise click.UsageError("say what to serve: --socketcand or --doip")
     if virtual and speed_ratio != 1.0:
         raise click.UsageError("--speed is for real time: leave out --virtual")
-    from simcore.attach.outside import names_of
-    from simcore.attach.socketcand_server import SocketcandServer
+    if doip and (virtual or outside):
+        raise click.UsageError("--virtual and --outside are for --socketcand")
     from simcore.network import Database
     from simcore.rig import Rig
 
     relax_collector()
     rig = Rig(seed=seed, database=None if dbc_file is None else Database.load(dbc_file))
+    server: DoipServer | SocketcandServer
+    if doip:
+        server = _doip(rig, host, port, announce_port, speed_ratio)
+    else:
+        server = _socketcand(rig, host, port, outside, virtual, speed_ratio, fd_word)
+    server.run(duration_s)
+    _report(rig, server.lateness, tolerate_late)
+
+
+def _socketcand(
+    rig: Rig,
+    host: str,
+    port: int | None,
+    outside: str,
+    virtual: bool,
+    speed_ratio: float,
+    fd_word: str,
+) -> SocketcandServer:
+    from simcore.attach.outside import names_of
+    from simcore.attach.socketcand_server import SocketcandServer
+
     server = SocketcandServer(
         rig,
         host=host,
-        port=port,
+        port=SOCKETCAND_PORT if port is None else port,
         outside=names_of(outside),
         realtime=not virtual,
         speed_ratio=speed_ratio,
@@ -112,8 +155,31 @@ def serve(
     )
     buses = ", ".join(bus.name for bus in rig.buses)
     click.echo(f"socketcand on {server.address[0]}:{server.address[1]}: {buses}")
-    server.run(duration_s)
-    lateness = server.lateness
+    return server
+
+
+def _doip(
+    rig: Rig, host: str, port: int | None, announce_port: int, speed_ratio: float
+) -> DoipServer:
+    from simcore.attach.doip_server import DoipServer
+    from simcore.ecu.gw.addresses import LOGICAL_ADDRESSES
+
+    server = DoipServer(
+        rig,
+        host=host,
+        port=DOIP_PORT if port is None else port,
+        announce_port=announce_port or None,
+        speed_ratio=speed_ratio,
+        say=_say,
+        on_late=say_late,
+    )
+    ecus = ", ".join(f"{name} {address:#06x}" for name, address in LOGICAL_ADDRESSES.items())
+    click.echo(f"DoIP on {server.address[0]}:{server.address[1]}: {ecus}")
+    return server
+
+
+def _report(rig: Rig, lateness: Lateness, tolerate_late: bool) -> None:
+    """How it went, and the exit code."""
     click.echo(
         f"{rig.now_ns / 1e9:.3f} s served, worst lateness {lateness.worst_ns / NS_PER_MS:.2f} ms, "
         f"{lateness.late_count} of {lateness.slice_count} slices beyond "

@@ -7,6 +7,7 @@ from simcore.ecu.bps import Bps
 from simcore.ecu.cdc import Cdc
 from simcore.ecu.cdc2 import Cdc2
 from simcore.ecu.emb import Emb
+from simcore.ecu.gw import Gw
 from simcore.ecu.imu import Imu
 from simcore.ecu.restbus import RestbusNode
 from simcore.ecu.runtime import Ecu
@@ -19,6 +20,7 @@ __all__ = [
     "Cdc2",
     "Ecu",
     "Emb",
+    "Gw",
     "Imu",
     "Node",
     "Port",

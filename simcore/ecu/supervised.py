@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simcore.bus import ErrorState, Frame
 from simcore.ecu.runtime.status_log import log_change
@@ -32,6 +32,11 @@ from simcore.watchdog.settings import (
     SupervisionMode,
     SupervisionSettings,
 )
+
+if TYPE_CHECKING:
+    from simcore.diag.codes import ResetKind
+    from simcore.update.flash import Flash
+    from simcore.update.reset_cause import ResetCause
 
 ENTITY = "module"
 """The supervised entity of settings made here."""
@@ -110,6 +115,23 @@ class SupervisedPort:
     def watchdog(self) -> WatchdogLine | None:
         return getattr(self._port, "watchdog", None)
 
+    @property
+    def flash(self) -> Flash | None:
+        return getattr(self._port, "flash", None)
+
+    @property
+    def reset_cause(self) -> ResetCause:
+        return self._port.reset_cause
+
+    def confirm(self, arbitration_ids: Iterable[int]) -> None:
+        self._port.confirm(arbitration_ids)
+
+    def timer_changed(self) -> None:
+        self._port.timer_changed()
+
+    def reset(self, kind: ResetKind) -> None:
+        self._port.reset(kind)
+
     def send(self, frame: Frame, channel: str | None = None) -> None:
         """See `Port.send`; a checkpoint, too."""
         self._port.send(frame, channel)
@@ -177,7 +199,11 @@ class Supervised:
             raise AttributeError(name)
         found = getattr(self.module, name)
         # What brings a time with it may lead to a checkpoint.
-        return {"receive_on": self._receive_on, "bus_state": self._bus_state}.get(name, found)
+        return {
+            "receive_on": self._receive_on,
+            "bus_state": self._bus_state,
+            "transmitted": self._transmitted,
+        }.get(name, found)
 
     def _receive_on(self, channel: str, frame: Frame, now_ns: int) -> None:
         self._now_ns = now_ns
@@ -186,6 +212,10 @@ class Supervised:
     def _bus_state(self, channel: str, state: ErrorState, now_ns: int) -> None:
         self._now_ns = now_ns
         self.module.bus_state(channel, state, now_ns)  # type: ignore[attr-defined]
+
+    def _transmitted(self, channel: str, frame: Frame, now_ns: int) -> None:
+        self._now_ns = now_ns
+        self.module.transmitted(channel, frame, now_ns)  # type: ignore[attr-defined]
 
     # -- the Node protocol --------------------------------------------------------------------
 

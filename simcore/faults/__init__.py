@@ -26,6 +26,7 @@ from simcore.faults.fault import (
     TimedFault,
     WireFault,
 )
+from simcore.faults.flash import FlashPowerCut
 from simcore.faults.installed import Installed
 from simcore.faults.message import (
     ChecksumWrong,
@@ -106,6 +107,7 @@ __all__ = [
     "EventMatch",
     "Fault",
     "FaultSequence",
+    "FlashPowerCut",
     "FrictionChanged",
     "GroundOffset",
     "Installed",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from simcore.faults.site import Site
     from simcore.kernel import Scheduler
 
-EVENT_KINDS = ("state", "detection", "reaction", "fault", "driver", "vehicle", "bus", "note")
+EVENT_KINDS = ("state", "detection", "reaction", "fault", "driver", "vehicle", "bus", "note", "dtc")
 """Kinds of events that a fault can wait for, as `Port.log` and the rig record them."""
 
 

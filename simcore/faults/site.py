@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias
 from simcore.ecu.seam import Node
 from simcore.kernel import RandomStream, Scheduler
 from simcore.plant.chassis import ChassisPlant
+from simcore.update.flash import Flash
 from simcore.watchdog.device import WatchdogLine
 
 
@@ -42,6 +43,10 @@ class NodeControl(Protocol):
     @property
     def has_watchdog(self) -> bool:
         """Whether an external watchdog stands beside it."""
+
+    @property
+    def flash(self) -> Flash | None:
+        """The flash beside it; `None` where there is none."""
 
     def halt(self) -> object:
         """Take its supply away, and return what `start` wants. Several faults may do so."""

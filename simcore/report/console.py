@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from simcore.report.summary import format_seconds, overall_verdict, run_digest, total
 from simcore.report.supervision import supervision_lines
+from simcore.report.update import update_lines
 from simcore.report.wire_lanes import irregular_channels, wire_line
 from simcore.rig.result import BusStatistics, ScenarioResult, Verdict
 from simcore.units import format_ns
@@ -80,6 +81,8 @@ class _Printer:
         self._bus_table(result.buses)
         for sentence in supervision_lines(result):
             self.line(f"  SUPERVISION  {sentence}")
+        for sentence in update_lines(result):
+            self.line(f"  UPDATE  {sentence}")
         for channel in irregular_channels(result):
             self.line(f"  {channel}: {wire_line(result, channel)}")
         if result.verdict is not Verdict.PASSED and result.replay_command:

@@ -19,6 +19,7 @@ from simcore.report import summary
 from simcore.report.files import write_file
 from simcore.report.plots import POINT_LIMIT, plot_data
 from simcore.report.supervision import SupervisionView, supervision_view
+from simcore.report.update import UpdateView, update_view
 from simcore.report.wire_lanes import WireView, errors_in_words, losses_in_words, wire_views
 from simcore.rig.result import Event, MessageStatistics, ScenarioResult, Verdict
 from simcore.rig.wire_watch import WORDS
@@ -126,6 +127,8 @@ class _View:
     """Buses with errors, states other than error active, or losses."""
     supervision: SupervisionView | None
     """Status of the supervised ECUs; `None` where it was in order throughout."""
+    update: UpdateView | None
+    """Software updates; `None` where none was tried."""
     links: Sequence[tuple[str, str]]
 
 
@@ -159,6 +162,7 @@ def _view(
         has_bounds=any(message.latency_bound_ns is not None for message in result.messages),
         wires=wire_views(result),
         supervision=supervision_view(result),
+        update=update_view(result),
         links=links.get(result.name, ()),
     )
 

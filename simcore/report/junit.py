@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from simcore.report.files import write_file
 from simcore.report.summary import format_seconds, scenario_requirement_verdict, total
+from simcore.report.update import ecu_rows, in_words
 from simcore.report.wire_lanes import irregular_channels, wire_line
 from simcore.rig.result import ScenarioResult, Verdict
 from simcore.units import format_ns
@@ -71,6 +72,8 @@ def _add_scenario_properties(properties: ET.Element, result: ScenarioResult) -> 
         add_property(properties, f"{result.name}.requirement.{requirement}", str(verdict))
     for key, value in result.measurements.items():
         add_property(properties, f"{result.name}.measurement.{key}", value)
+    for row in ecu_rows(result):
+        add_property(properties, f"{result.name}.update.{row.software.node}", in_words(row))
     for channel in irregular_channels(result):
         add_property(properties, f"{result.name}.wire.{channel}", wire_line(result, channel))
 

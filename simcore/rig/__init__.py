@@ -1,7 +1,9 @@
 """The reference vehicle wired up: run it, record it, judge it. The public scripting API."""
 
 from simcore.rig.bench import Bench
+from simcore.rig.campaign import DRIVING, WORKSHOP, Campaign
 from simcore.rig.evidence import AllOf, AnyOf, ColumnHolds, EventSeen, Evidence, SignalSeen
+from simcore.rig.evidence_dtc import DtcSet
 from simcore.rig.injection import InjectedFault
 from simcore.rig.measure import ForceAccuracy, Release, Stop
 from simcore.rig.reaction import Reaction
@@ -20,15 +22,20 @@ from simcore.rig.result import (
 )
 from simcore.rig.rig import Rig
 from simcore.rig.scenario import Scenario, ScenarioSet, load_scenarios, run_scenario, scenario
+from simcore.rig.software import Backend
 
 __all__ = [
     "AllOf",
     "AnyOf",
+    "Backend",
     "Bench",
     "BusStatistics",
+    "Campaign",
     "Check",
     "ColumnHolds",
     "ControllerStatistics",
+    "DRIVING",
+    "DtcSet",
     "Event",
     "EventSeen",
     "Evidence",
@@ -48,6 +55,7 @@ __all__ = [
     "Stop",
     "Trace",
     "Verdict",
+    "WORKSHOP",
     "load_scenarios",
     "run_scenario",
     "scenario",

@@ -31,9 +31,11 @@ from simcore.rig.events import EventLog
 from simcore.rig.host import NodeHost
 from simcore.rig.injection import AnyFault, InjectedFault
 from simcore.rig.injection import inject as _inject
+from simcore.rig.pauses import Pauses
 from simcore.rig.printing import printed
 from simcore.rig.recorder import Recorder
 from simcore.rig.result import BusStatistics, Check
+from simcore.rig.tester import Tester
 from simcore.rig.watching import FrameSeen, carries
 from simcore.rig.wire_watch import WireWatch
 from simcore.units import NS_PER_MS, format_ns
@@ -58,10 +60,14 @@ class Bench:
         self.scheduler = Scheduler()
         self.log = EventLog(self.scheduler)
         self.recorder = Recorder(columns)
+        self.pauses = Pauses(self.recorder)
+        self.log.watch(self.pauses.look)
         self.checks: list[Check] = []
         self.measurements: dict[str, str] = {}
         self.silenced: dict[str, int] = {}
         """Nodes a fault has switched off on purpose, with the time."""
+        self.filled_buses: set[str] = set()
+        """Buses on which a tester sends more than leaves room for the rest, on purpose."""
         self.faults: list[InjectedFault] = []
         """Everything that was broken so far, or is armed, in order."""
         self._pacing: Pacing = pacing if pacing is not None else FreeRunning()
@@ -282,6 +288,11 @@ class Bench:
     def host(self, name: str) -> NodeHost:
         """What runs a node: its pins, its controllers. Raises `UsageError` for no such node."""
         return self._host(name)
+
+    @property
+    def tester(self) -> Tester:
+        """The diagnostic tester: `rig.tester.request("EMB_FL", b"\x22\xf1\x90")`."""
+        return Tester(self)
 
     # -- looking at the bus ----------------------------------------------------------------------
 

@@ -20,6 +20,13 @@ from simcore.rig.reference import (
     build_node,
     test_keys,
 )
+from simcore.rig.software import (
+    HARDWARE,
+    PRIMARY,
+    coordinator_settings,
+    factory_flash,
+    software_settings,
+)
 from simcore.units import NS_PER_MS
 
 BUS_OFF_PAUSE_NS = 100 * NS_PER_MS
@@ -58,6 +65,10 @@ def chassis_hosts(
         node = build_node(name, database)
         if isinstance(node, Ecu):
             node.without = without
+            if name in HARDWARE:
+                node.software_settings = software_settings(name)
+            if name == PRIMARY:
+                node.coordinator_settings = coordinator_settings()
         hosts[name] = NodeHost(
             name,
             node,
@@ -80,6 +91,8 @@ def chassis_hosts(
                 recovery_delay_ns=BUS_OFF_PAUSE_NS,
             )
         )
+        if name in HARDWARE:
+            hosts[name].fit_flash(factory_flash(name))
         if name in WATCHDOGS and "watchdog" not in without:
             settings, cuts = WATCHDOGS[name]
             hosts[name].guard(settings, cuts=cuts, built_in=True)

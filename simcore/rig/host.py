@@ -9,8 +9,9 @@ on both as one frame. What comes back on the second one goes to `receive_on`, or
 knows nothing of a second bus, is handed on unless it is the copy of what the other bus brought.
 
 An external watchdog beside the node (`guard`) shares its supply: `start` and `halt` switch both on
-and off. What a fault wants of a node (`NodeControl` in faults/site.py) is at the end; it costs
-nothing until it is asked for.
+and off. A flash beside it (`fit_flash`) keeps what is in it through both. A reset that the node
+asks for is in `host_reset`. What a fault wants of a node (`NodeControl` in faults/site.py) is at
+the end; it costs nothing until it is asked for.
 """
 
 from __future__ import annotations
@@ -20,15 +21,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 
 from simcore.bus import Bus, ControllerOptions, Frame, StateChange, WireError
+from simcore.diag.codes import ResetKind
 from simcore.ecu import Node
 from simcore.errors import UsageError
 from simcore.faults.site import WatchdogWrapper
-from simcore.kernel import Scheduler
+from simcore.kernel import Priority, Scheduler
 from simcore.rig.board import Board, Cuts
 from simcore.rig.clock import NodeClock
 from simcore.rig.events import EventLog
+from simcore.rig.host_crash import record_crash
 from simcore.rig.host_entrance import Door, Inlet, TakePayload
 from simcore.rig.host_port import LATCHED, NodePort
+from simcore.rig.host_reset import SUPPLY_CUT, OwnReset, tear
 from simcore.rig.host_time import (
     Clock,
     HeardTimer,
@@ -39,9 +43,13 @@ from simcore.rig.host_time import (
     require_whole,
 )
 from simcore.units import format_ns
+from simcore.update.flash import Flash, PowerLost
+from simcore.update.reset_cause import ResetCause
 from simcore.watchdog.device import DeviceSettings, WatchdogLine
 
 __all__ = ["LATCHED", "NodeHost"]
+
+_ECU = int(Priority.ECU)
 
 
 class NodeHost(NodePort):
@@ -49,6 +57,7 @@ class NodeHost(NodePort):
 
     __slots__ = (
         "_armed_ns",
+        "_asks_after_frames",
         "_board",
         "_brought",
         "_fixed_schedule",
@@ -58,8 +67,10 @@ class NodeHost(NodePort):
         "_on_start",
         "_on_tick",
         "_on_timer",
+        "_own_reset",
         "_receive_on",
         "_run_due",
+        "_start_untold",
         "_wrappers",
         "clock",
         "node",
@@ -96,10 +107,14 @@ class NodeHost(NodePort):
         self._armed_ns: int | None = None
         """When the node is called next, in true time."""
         self._fixed_schedule = False
+        self._asks_after_frames = True
+        """Whether frames that come through `receive` may change the node's deadline."""
+        self._own_reset = OwnReset(self)
         self._on_timer: Callable[[int], object] = node.on_timer
         self._next_deadline_ns: Callable[[], int | None] = node.next_deadline_ns
         self._run_due: RunDue | None = None
         self._on_start: list[Callable[[], object]] = []
+        self._start_untold = False
         self._on_tick: list[Callable[[], object]] = []
         self.node = node
         self.running = False
@@ -123,25 +138,43 @@ class NodeHost(NodePort):
 
     # -- supply -----------------------------------------------------------------------------------
 
-    def start(self) -> None:
+    def start(self, cause: ResetCause = ResetCause.POWER_ON) -> None:
         """Power on, or reset: the node begins anew with its non-volatile memory kept."""
+        self._own_reset.cancel()
+        self.reset_cause = cause
         if self._board is not None:
             self._board.power_on()
         self._begin()
 
     def halt(self) -> None:
         """Power off: nothing is sent, nothing is called, outputs are 0."""
+        self._own_reset.cancel()
         self._stop()
         if self._board is not None:
             self._board.power_off()
 
     def hold_in_reset(self) -> None:
         """The reset line is low: as without supply, but what stands beside the ECU goes on."""
+        self._own_reset.cancel()
         self._stop()
 
     def leave_reset(self) -> None:
         """The reset line is high again."""
+        self.reset_cause = ResetCause.WATCHDOG
         self._begin()
+
+    def reset(self, kind: ResetKind) -> None:
+        """The node asks for its own reset; see `Port.reset`."""
+        self._own_reset.ask(kind)
+
+    def fit_flash(self, flash: Flash | None) -> None:
+        """Put a flash beside the ECU, with what is in it. A node that runs is restarted for it."""
+        was_running = self.running
+        if was_running:
+            self.halt()
+        self.flash = flash
+        if was_running:
+            self.start()
 
     def _begin(self) -> None:
         self.running = True
@@ -150,6 +183,9 @@ class NodeHost(NodePort):
         self._reset_outputs()
         self._armed_ns = None
         self._fixed_schedule = bool(getattr(self.node, "fixed_schedule", False))
+        # What has a short way for its periodic frames takes the others for the sake of a reaction.
+        self._asks_after_frames = not self._fixed_schedule or hasattr(self.node, "direct_reception")
+        self.confirm(())
         self._receive_on = None
         self._brought.clear()
         for each in self._filters:
@@ -168,7 +204,12 @@ class NodeHost(NodePort):
             SystemExit,
         ) as error:  # whatever a module raises is a finding, not our crash
             self.crashed("start", error)
-        if self.running:
+        self._tell_start()
+
+    def _tell_start(self) -> None:
+        """Who waits for starts waits for the application; before it a bootloader may run."""
+        self._start_untold = self.running and bool(getattr(self.node, "is_booting", False))
+        if self.running and not self._start_untold:
             for listener in tuple(self._on_start):
                 listener()
 
@@ -179,6 +220,8 @@ class NodeHost(NodePort):
             controller.set_enabled(False)
         self._outputs_off(self.outputs)
         self._outputs_off(self._wanted_outputs)
+        if self.flash is not None:
+            tear(self.flash, self.node, self.clock.now_ns)
 
     def replace(self, node: Node) -> None:
         """Put another module in this place and power it on.
@@ -191,6 +234,8 @@ class NodeHost(NodePort):
             self._take_board_off()
         self.node = node
         self._memory = dict(self._provisioned)
+        if self.flash is not None:
+            self.flash = Flash(self.flash.geometry)
         self.accept(None)
         for controller in self._controllers.values():
             # What another module's transmit buffers are like, nobody knows: none is assumed.
@@ -202,6 +247,15 @@ class NodeHost(NodePort):
         """The script has told the node something: its next deadline may be another one."""
         if self.running and self._next_deadline_ns() != self._armed_ns:
             self._arm()
+
+    def timer_changed(self) -> None:
+        """See `Port.timer_changed`; not before the node's present call has ended."""
+        self.scheduler.post(self.scheduler.now_ns, _ECU, self._timer_has_changed)
+
+    def _timer_has_changed(self) -> None:
+        self.refresh_timer()
+        if self._start_untold:
+            self._tell_start()
 
     # -- the watchdog beside it -------------------------------------------------------------------
 
@@ -276,7 +330,7 @@ class NodeHost(NodePort):
             return
         try:
             self.node.receive(frame, self.clock.now_ns)
-            if not self._fixed_schedule and self._next_deadline_ns() != self._armed_ns:
+            if self._asks_after_frames and self._next_deadline_ns() != self._armed_ns:
                 self._arm()
         except (Exception, SystemExit, GeneratorExit) as error:
             self.crashed(f"receive of {frame!r}", error)
@@ -290,7 +344,7 @@ class NodeHost(NodePort):
                 self.node.receive(frame, self.clock.now_ns)
             else:
                 receive_on(self._second_name, frame, self.clock.now_ns)
-            if not self._fixed_schedule and self._next_deadline_ns() != self._armed_ns:
+            if self._asks_after_frames and self._next_deadline_ns() != self._armed_ns:
                 self._arm()
         except (Exception, SystemExit, GeneratorExit) as error:
             self.crashed(f"receive of {frame!r}", error)
@@ -318,6 +372,18 @@ class NodeHost(NodePort):
                 self._arm()
         except (Exception, SystemExit, GeneratorExit) as error:
             self.crashed("bus_state", error)
+
+    def confirmed(self, channel: str, frame: Frame) -> None:
+        """A frame the node asked about has left its controller."""
+        transmitted = getattr(self.node, "transmitted", None)
+        if not self.running or transmitted is None:
+            return
+        try:
+            transmitted(channel, frame, self.clock.now_ns)
+            if self._asks_after_frames and self._next_deadline_ns() != self._armed_ns:
+                self._arm()
+        except (Exception, SystemExit, GeneratorExit) as error:
+            self.crashed(f"transmitted of {frame!r}", error)
 
     def tick(self, now_ns: int) -> int | None:
         """The clock's call at a deadline the node asked for; returns the next one."""
@@ -373,19 +439,12 @@ class NodeHost(NodePort):
         self._on_timer, self._run_due = on_timer, run_due
 
     def crashed(self, where: str, error: BaseException) -> None:
+        """A call into the node raised: that is the end of it, or of its supply."""
         self.halt()
-        kind = type(error).__name__
-        try:
-            said = str(error)
-        except Exception:  # even that can be broken in a module we did not write
-            said = "(its text cannot be printed)"
-        self._log.find(
-            self._name,
-            f"{where} raised {kind}: {said}; the node is switched off{_place(error)}",
-            "".join(traceback.format_exception(error)),
-            # What it said may hold a memory address; the digest must not.
-            digest_text=f"{where} raised {kind}",
-        )
+        if isinstance(error, PowerLost):
+            self.log("fault", f"{SUPPLY_CUT}: {error}")
+            return
+        record_crash(self._log, self._name, where, error)
 
     # -- what a fault wants ---------------------------------------------------------------------
 

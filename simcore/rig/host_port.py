@@ -14,6 +14,8 @@ from simcore.bus import Controller, ControllerOptions, Frame
 from simcore.errors import UsageError
 from simcore.faults.message_path import MessageFilter
 from simcore.rig.events import EventLog
+from simcore.update.flash import Flash
+from simcore.update.reset_cause import ResetCause
 from simcore.watchdog.device import WatchdogLine
 
 LATCHED = "_state"
@@ -37,6 +39,7 @@ class NodePort:
 
     __slots__ = (
         "_both_ids",
+        "_confirmed_ids",
         "_controllers",
         "_default",
         "_filters",
@@ -48,9 +51,11 @@ class NodePort:
         "_second",
         "_second_name",
         "_wanted_outputs",
+        "flash",
         "inputs",
         "outputs",
         "power_stage_on",
+        "reset_cause",
         "send",
         "watchdog",
         "write",
@@ -92,6 +97,11 @@ class NodePort:
         self.write: Write = self._write
         self.watchdog: WatchdogLine | None = None
         """The external watchdog beside the ECU; see `Port.watchdog`."""
+        self.flash: Flash | None = None
+        """The flash beside the ECU; see `Port.flash`."""
+        self.reset_cause = ResetCause.POWER_ON
+        """Why the node was started last."""
+        self._confirmed_ids: frozenset[int] = frozenset()
 
     @property
     def name(self) -> str:
@@ -160,6 +170,22 @@ class NodePort:
         if self._second is not None:
             both = self._both_ids if wanted is None else self._both_ids.intersection(wanted)
             self._second.accept([(i, False) for i in sorted(both)])
+
+    def confirm(self, arbitration_ids: Iterable[int]) -> None:
+        """Choose the frames whose departure the node is told; see `Port.confirm`."""
+        self._confirmed_ids = wanted = frozenset(arbitration_ids)
+        for channel, controller in self._controllers.items():
+            told = partial(self._has_left, channel) if wanted else None
+            if told is not None or controller.on_transmitted is not None:
+                controller.listen_transmitted(told)
+
+    def _has_left(self, channel: str, frame: Frame) -> None:
+        """A frame of this node went through."""
+        if frame.arbitration_id in self._confirmed_ids:
+            self.confirmed(channel, frame)
+
+    def confirmed(self, channel: str, frame: Frame) -> None:
+        """Tell the node; what stands behind the port does so."""
 
     def read(self, pin: str) -> float:
         """Value of an input pin; see `Port.read`."""

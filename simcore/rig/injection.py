@@ -364,8 +364,9 @@ def _begun(rig: Bench) -> list[InjectedFault]:
 
 
 def disturbed_buses(rig: Bench) -> frozenset[str]:
-    """Buses on which a fault of the wire has begun in this run."""
-    return frozenset(each.bus for each in _begun(rig) if each.bus is not None)
+    """Buses that a fault of the wire has disturbed in this run, or a tester has filled."""
+    hit = {each.bus for each in _begun(rig) if each.bus is not None}
+    return frozenset(hit | rig.filled_buses)
 
 
 def disturbed_messages(rig: Bench) -> frozenset[str]:

@@ -248,10 +248,11 @@ def _expected(rig: Bench, messages: Iterable[Message]) -> Iterator[tuple[Message
 def _is_missing(rig: Bench, message: Message, folds: list[MessageFold]) -> bool:
     """Whether a message that should be on the bus has not been for two cycles.
 
-    Messages of nodes that a fault has silenced are expected to be missing.
+    Messages of nodes that a fault has silenced, or a tester, are expected to be missing.
     """
     senders = message.senders
-    if not senders or any(sender in rig.silenced for sender in senders):
+    off = (*rig.silenced, *rig.pauses.stopped)
+    if not senders or any(sender in off for sender in senders):
         return False
     last_ns = max((fold.last_sof_ns for fold in folds), default=message.start_delay_ns)
     return rig.now_ns - last_ns > 2 * (message.cycle_time_ns or 0)
@@ -259,7 +260,11 @@ def _is_missing(rig: Bench, message: Message, folds: list[MessageFold]) -> bool:
 
 def _not_judged(disturbed: frozenset[str]) -> str:
     names = " and ".join(sorted(disturbed))
-    return f"; not judged, because of a fault of the wire: {names}" if names else ""
+    return (
+        f"; not judged, because of a fault of the wire or a tester that fills it: {names}"
+        if names
+        else ""
+    )
 
 
 def _bus_load(rig: Bench, buses: tuple[BusStatistics, ...]) -> Iterator[Check]:

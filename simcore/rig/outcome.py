@@ -7,15 +7,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from simcore.ecu.runtime.ecu import Ecu
 from simcore.network import SignalReader
 from simcore.rig.injection import disturbed_buses
 from simcore.rig.measure import WHEEL_RADIUS_M
 from simcore.rig.recorder import CORNERS
 from simcore.rig.result import BusStatistics, Check, MessageStatistics, Trace
+from simcore.rig.software import FACTORY_VERSION
+from simcore.rig.tester_node import TesterNode
+from simcore.rig.update_result import SoftwareRecord, UpdateResult
 from simcore.units import NS_PER_MS, NS_PER_S
+from simcore.update.audit import AuditLog
 
 if TYPE_CHECKING:
     from simcore.bus import Bus
+    from simcore.ecu.runtime.software import Software
     from simcore.rig.bench import Bench
 
 LOAD_WINDOW_NS = 100 * NS_PER_MS
@@ -189,3 +195,46 @@ def all_checks(rig: Bench, buses: tuple[BusStatistics, ...]) -> tuple[Check, ...
 def report_collisions(rig: Bench) -> None:
     """Turn identifiers that several nodes sent at once into findings."""
     rig.wire_watch.find_collisions(disturbed_buses(rig))
+
+
+def update_result(rig: Bench) -> UpdateResult | None:
+    """Transfers, traffic and what runs in the end; `None` where no update was tried."""
+    ecus = [(name, node) for name in rig.nodes if isinstance(node := rig.node(name), Ecu)]
+    software = tuple(
+        _software(name, each, is_on=rig.host(name).running)
+        for name, node in ecus
+        if (each := node.software) is not None
+    )
+    names = {each.node for each in software}
+    testers = [node for name in rig.nodes if isinstance(node := rig.node(name), TesterNode)]
+    transfers = tuple(each.frozen() for tester in testers for each in tester.record.transfers)
+    is_tried = any(each.is_download and each.node in names for each in transfers) or any(
+        event.source in names and event.text.startswith("update") for event in rig.log.events
+    )
+    if not is_tried:
+        return None
+    traffic = (
+        each.frozen(node) for tester in testers for node, each in tester.record.traffic.items()
+    )
+    return UpdateResult(
+        software=software,
+        transfers=transfers,
+        traffic=tuple(sorted(traffic, key=lambda each: each.node)),
+    )
+
+
+def _software(name: str, software: Software, *, is_on: bool) -> SoftwareRecord:
+    log = software.audit
+    if log is None:  # it does not run: as whoever reads the flash out finds it
+        settings = software.settings
+        region = settings.layout.audit.on(software.flash)
+        log = AuditLog(region, ecu=settings.client.ecu_id, key=settings.ecu_key)
+    outcome = software.outcome
+    version = outcome.version if is_on and outcome is not None else None
+    return SoftwareRecord(
+        node=name,
+        version_before=FACTORY_VERSION,
+        version_after=None if version is None else str(version),
+        audit_entries=len(log.entries()),
+        worst_wear=software.flash.worst_wear,
+    )

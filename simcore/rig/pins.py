@@ -17,7 +17,7 @@ from simcore.rig.driver import PEDAL_FULL_FORCE_N, PEDAL_FULL_TRAVEL_MM, Driver
 from simcore.rig.host import NodeHost
 from simcore.rig.recorder import CORNERS, Recorder
 from simcore.rig.reference import EMB_NODES
-from simcore.units import NS_PER_MS
+from simcore.units import NS_PER_MS, NS_PER_S
 
 PLANT_PERIOD_NS = NS_PER_MS
 _PLANT_STEP_S = 0.001
@@ -26,6 +26,8 @@ _SLOW_PINS_NS = 10 * NS_PER_MS
 """Temperatures and battery current are sampled this often: slow, or only reported."""
 _SLOW_PINS_S = 0.01
 _HOLD_BELOW_MPS = 0.5
+_UNPARKING_NS = 2 * NS_PER_S
+"""For so long park locks may still hold what the driver has let go."""
 
 COLUMNS = (
     "pedal_pct",
@@ -57,6 +59,7 @@ class PlantLoop:
         "_hosts",
         "_imu_inputs",
         "_pedal_pct",
+        "_parked_until_ns",
         "_plant",
         "_recorder",
         "_scheduler",
@@ -88,6 +91,7 @@ class PlantLoop:
         self._cdc_inputs = hosts["CDC"].inputs
         self._bps_inputs = hosts["BPS"].inputs
         self._pedal_pct = 0.0
+        self._parked_until_ns = 0
         self._accelerator_n = 0.0
 
     def start(self) -> None:
@@ -127,6 +131,11 @@ class PlantLoop:
         plant.step(_PLANT_STEP_S)
         self._update_pins()
         held = self._cdc_inputs["auto_hold_switch_state"]
+        if self._cdc_inputs["park_switch_state"] > 0.0:
+            held = 1.0
+            self._parked_until_ns = now_ns + _UNPARKING_NS
+        elif now_ns < self._parked_until_ns and (rl.park_locked or rr.park_locked):
+            held = 1.0
         speed_mps = vehicle.speed_mps
         self._recorder.append(
             (

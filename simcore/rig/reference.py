@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import blake2b
 
-from simcore.ecu import Bps, Cdc, Cdc2, Emb, Imu, Node, RestbusNode
+from simcore.ecu import Bps, Cdc, Cdc2, Emb, Gw, Imu, Node, RestbusNode
 from simcore.network import Database
 from simcore.network.messages import Number
 from simcore.rig.board import Cuts
@@ -21,7 +21,7 @@ CHASSIS_A = "CHASSIS_A"
 CHASSIS_B = "CHASSIS_B"
 """Carries the redundant messages of `CHASSIS_A` a second time."""
 AUTO_HOLD_NODES = ("CDC", "CDC2")
-"""Who reads the auto-hold switch."""
+"""Who reads the switches of auto hold and of the parking brake."""
 SUPPLY_V = 48.0
 
 EMB_INPUTS = {
@@ -47,7 +47,9 @@ PINS: dict[str, tuple[dict[str, float], dict[str, float]]] = {
         {"yaw_rate_radps": 0.0, "roll_rate_radps": 0.0, "ax_mps2": 0.0, "ay_mps2": 0.0},
         {},
     ),
-    **dict.fromkeys(AUTO_HOLD_NODES, ({"auto_hold_switch_state": 0.0}, {})),
+    **dict.fromkeys(
+        AUTO_HOLD_NODES, ({"auto_hold_switch_state": 0.0, "park_switch_state": 0.0}, {})
+    ),
 }
 """Input and output pins per node, with their values at power on."""
 
@@ -77,6 +79,7 @@ BUILDERS: dict[str, Callable[[str, Database], Node]] = {
     "CDC": Cdc,
     "CDC2": Cdc2,
     **dict.fromkeys(EMB_NODES, Emb),
+    "GW": Gw,
 }
 
 WATCHDOGS: dict[str, tuple[DeviceSettings, Cuts]] = {
@@ -108,10 +111,8 @@ def test_keys(node: str, database: Database) -> dict[int, bytes]:
 
 def build_node(name: str, database: Database) -> Node:
     """The reference module behind a node name; a restbus sender where none is simulated."""
-    builder = BUILDERS.get(name)
-    if builder is not None:
-        return builder(name, database)
-    node = RestbusNode(name, database)
-    for message in node.payloads:
-        node.set(message, **RESTBUS_VALUES.get(message, {}))
+    node = BUILDERS.get(name, RestbusNode)(name, database)
+    if isinstance(node, RestbusNode):
+        for message in node.payloads:
+            node.set(message, **RESTBUS_VALUES.get(message, {}))
     return node

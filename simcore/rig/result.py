@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from simcore.bus import BusRecord, ErrorFrame, ErrorState, StateChange
+    from simcore.rig.update_result import UpdateResult
 
 
 @unique
@@ -210,6 +211,8 @@ class ScenarioResult:
     """Of the controllers' error states, on all buses."""
     controllers: tuple[ControllerStatistics, ...] = ()
     """One per bus and node."""
+    update: UpdateResult | None = None
+    """Software updates; `None` where none was tried."""
 
     @property
     def unjudged(self) -> tuple[str, ...]:

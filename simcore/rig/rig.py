@@ -95,6 +95,20 @@ class Rig(Bench):
                 self._host(name).inputs["auto_hold_switch_state"] = float(on)
         self.log.add("driver", "driver", f"auto hold switched {'on' if on else 'off'}")
 
+    def set_park_brake(self, on: bool) -> None:
+        """Pull the parking brake's switch up, or push it down; it stays there."""
+        if not isinstance(on, bool):
+            raise UsageError("set_park_brake", expected="True or False", got=repr(on))
+        for name in AUTO_HOLD_NODES:
+            if name in self._hosts:
+                self._host(name).inputs["park_switch_state"] = float(on)
+        self.log.add("driver", "driver", f"parking brake switched {'on' if on else 'off'}")
+
+    def set_power_mode(self, mode: str) -> None:
+        """Let the gateway report another power mode: `Drive`, `Ready`, `Park`, `Afterrun`."""
+        self.restbus("GW").set("VEH_Mode", VEH_PwrMode=mode)
+        self.log.add("driver", "driver", f"power mode {mode}")
+
     # -- driving ---------------------------------------------------------------------------------
 
     def press_pedal(self, pedal_pct: float, *, ramp_ns: int = DEFAULT_RAMP_NS) -> None:

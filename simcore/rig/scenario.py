@@ -29,6 +29,7 @@ from simcore.rig.outcome import (
     message_statistics,
     report_collisions,
     trace_of,
+    update_result,
 )
 from simcore.rig.restbus import Restbus
 from simcore.rig.result import ScenarioResult
@@ -333,6 +334,7 @@ def collect(
         error_frames=tuple(rig.recorder.error_frames),
         state_changes=tuple(rig.recorder.state_changes),
         controllers=controller_statistics(rig),
+        update=update_result(rig),
     )
 
 

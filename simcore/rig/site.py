@@ -14,6 +14,7 @@ from simcore.errors import UsageError
 from simcore.faults.site import PinTransform, WatchdogWrapper
 from simcore.kernel import RandomStream, Scheduler
 from simcore.plant.chassis import ChassisPlant
+from simcore.update.flash import Flash
 
 if TYPE_CHECKING:
     from simcore.rig.bench import Bench
@@ -112,6 +113,10 @@ class RigNode:
     @property
     def has_watchdog(self) -> bool:
         return self._host.board is not None
+
+    @property
+    def flash(self) -> Flash | None:
+        return self._host.flash
 
     def halt(self) -> object:
         taken = Taken()

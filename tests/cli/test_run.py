@@ -153,6 +153,11 @@ def test_without_arguments_every_shipped_scenario_is_run(
         "spoofed_command.py",
         "stop_and_hold.py",
         "unintended_clamp.py",
+        "update_attack_suite.py",
+        "update_parked.py",
+        "update_power_cut.py",
+        "update_rollback.py",
+        "update_while_driving.py",
         "wrong_answer.py",
     ]
     stand_in = write("shipped/b.py", QUICK_B).parent.resolve()

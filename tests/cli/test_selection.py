@@ -51,6 +51,22 @@ SHIPPED = [
         for corner in ("FL", "RR")
         for cause in ("software", "power stage")
     ),
+    "update_attack_suite",
+    "update_parked",
+    *(
+        f"update_power_cut[node={node},moment={moment},kind={kind}]"
+        for node, moment, kind in (
+            ("EMB_RL", "download", "torn"),
+            ("EMB_RL", "installation", "before"),
+            ("EMB_RL", "swap", "torn"),
+            ("EMB_RL", "commit", "after"),
+            ("CDC", "swap", "torn"),
+        )
+    ),
+    "update_rollback[node=EMB_FL,fault=hangs at start]",
+    "update_rollback[node=EMB_RR,fault=hangs]",
+    "update_rollback[node=CDC,fault=self-test fails]",
+    "update_while_driving",
     *(f"wrong_answer[node=CDC,kind={kind}]" for kind in ("wrong", "early")),
     *(f"wrong_answer[node=EMB_FL,kind={kind}]" for kind in ("wrong", "late", "missing")),
     *(f"few_wrong_answers[node={node}]" for node in ("CDC", "EMB_FL")),
@@ -143,7 +159,8 @@ def test_an_unreadable_file_does_not_hide_the_others(write: Write, one: str) -> 
             "(actuator_bus_off, babbling_node, bus_a_shorted, cdc_lost, cruise, "
             "hung_controller, jammed_caliper, low_friction_stop, panic_stop, "
             "pedal_disagreement, replay_attack, silent_actuator, spoofed_command, "
-            "stop_and_hold, unintended_clamp, wrong_answer)",
+            "stop_and_hold, unintended_clamp, update_attack_suite, update_parked, "
+            "update_power_cut, update_rollback, update_while_driving, wrong_answer)",
         ),
         ("", "scenario '': expected a file, a folder, or a shipped scenario ("),
         (

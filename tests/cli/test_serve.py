@@ -48,3 +48,28 @@ def test_an_unknown_node_is_a_usage_error(simcore) -> None:
     ended = simcore("serve", "--socketcand", "--port", 0, "--outside", "EMB_XX")
     assert ended.code == 2
     assert "outside node EMB_XX: expected one of" in ended.err
+
+
+def test_it_serves_doip_for_as_long_as_it_is_told(simcore) -> None:
+    arguments = ("--port", 0, "--announce-port", 0, "--duration", "0.1", "--tolerate-late")
+    ended = simcore("serve", "--doip", *arguments)
+    assert ended.code == 0, ended.err
+    assert re.match(
+        r"DoIP on 127\.0\.0\.1:\d+: GW 0x1000, CDC 0x1010, .*EMB_RR 0x1023$", ended.lines[0]
+    )
+    assert re.match(r"0\.\d{3} s served, worst lateness \d+\.\d\d ms, \d+ of \d+", ended.lines[1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("--doip", "--socketcand"), "say what to serve: --socketcand or --doip"),
+        (("--doip", "--virtual"), "--virtual and --outside are for --socketcand"),
+        (("--doip", "--outside", "CDC"), "--virtual and --outside are for --socketcand"),
+        (("--doip", "--host", "0.0.0.0"), "DoIP server, host: expected a loopback address"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(simcore, arguments: tuple[str, ...], text: str) -> None:
+    ended = simcore("serve", *arguments)
+    assert ended.code == 2
+    assert text in ended.err

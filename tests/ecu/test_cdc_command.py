@@ -32,6 +32,8 @@ class Decided:
             force_request_n=[9000.0, 9000.0, 6000.0, 6000.0],
             actuators=SimpleNamespace(without=(False,) * 4),
             slip=SimpleNamespace(active=[True, False, False, False]),
+            park_brake=SimpleNamespace(mode=0),
+            power_mode=3,
         )
         self.monitor: Any = SimpleNamespace(state=MonitorState.OK, limit_n=None)
         self.watchdog: tuple[int, ...] = WATCHDOG
@@ -71,6 +73,8 @@ CHANGES = {
     "source": change("application.source", RequestSource.AEB),
     "emergency": change("application.emergency", True),
     "validity": change("application.request_valid", False),
+    "parking": change("application.park_brake.mode", 4),
+    "power mode": change("application.power_mode", 5),
     "loss": change("application.actuators.without", (False, True, False, False)),
     **{f"force {i}": change(f"application.force_request_n.{i}", 5000.0 + i) for i in range(4)},
     "slip control": change("application.slip.active", [False] * 4),

@@ -27,8 +27,10 @@ from simcore.ecu.cdc.communication import (
     emb_status_reader,
 )
 from simcore.ecu.cdc.parameters import CdcParameters
+from simcore.ecu.cdc.trouble_codes import ACTUATOR_KINDS, actuator_event, actuator_event_of
 from simcore.ecu.runtime import Reception
 from simcore.ecu.runtime.arrival import ArrivalMonitor
+from simcore.ecu.runtime.trouble_codes import NO_TROUBLE_CODES, TroubleCodeReports
 from simcore.ecu.seam import Port
 from simcore.network import Database
 from simcore.units import KMH_PER_MPS, NS_PER_MS
@@ -316,6 +318,7 @@ class Actuators:
 
     __slots__ = (
         "_any_watching",
+        "_codes",
         "_lost",
         "_port",
         "clock_suspect",
@@ -330,8 +333,10 @@ class Actuators:
         port: Port,
         receptions: Sequence[Reception],
         arrival_of: Callable[[Reception], ArrivalMonitor] | None = None,
+        codes: TroubleCodeReports = NO_TROUBLE_CODES,
     ) -> None:
         self._port = port
+        self._codes = codes
         self.corners = tuple(
             Actuator(database, corner, reception, arrival_of)
             for corner, reception in zip(CORNERS, receptions, strict=True)
@@ -437,9 +442,12 @@ class Actuators:
         for corner, actuator, was in zip(CORNERS, self.corners, self._lost, strict=True):
             if actuator.lost and not was:
                 self._port.log("detection", f"EMB_{corner} lost: {actuator.reason}")
+                self._codes.failed(actuator_event_of(corner, actuator.reason), now_ns)
                 self.lost_since_ns = now_ns
             elif was and not actuator.lost:
                 self._port.log("detection", f"EMB_{corner} back")
+                for kind in ACTUATOR_KINDS:
+                    self._codes.passed(actuator_event(corner, kind), now_ns)
         self._lost = lost
         if not any(lost):
             self.lost_since_ns = None

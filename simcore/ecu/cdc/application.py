@@ -14,6 +14,7 @@ from simcore.ecu.cdc.actuators import Actuators
 from simcore.ecu.cdc.arbitration import AssistanceInput, arbitrate
 from simcore.ecu.cdc.communication import (
     CORNERS,
+    POWER_MODE_DRIVE,
     QUALITY_VALID,
     acceleration_reader,
     accelerator_reader,
@@ -23,6 +24,7 @@ from simcore.ecu.cdc.distribution import distribute, tyre_force_per_clamp_ratio
 from simcore.ecu.cdc.hold import StandstillHold
 from simcore.ecu.cdc.inertia_plausibility import InertiaPlausibility
 from simcore.ecu.cdc.parameters import CdcParameters
+from simcore.ecu.cdc.park_brake import ParkBrake
 from simcore.ecu.cdc.pedal import PedalInput
 from simcore.ecu.cdc.reference_speed import STEADY_SLIP_RATIO
 from simcore.ecu.cdc.slip_control import SlipController
@@ -32,6 +34,7 @@ from simcore.ecu.cdc.wheel_plausibility import WheelPlausibility
 from simcore.ecu.runtime import NO_LANE, LaneWatch, Reception
 from simcore.ecu.runtime.arrival import ArrivalMonitor
 from simcore.ecu.runtime.supervision import no_checkpoint
+from simcore.ecu.runtime.trouble_codes import NO_TROUBLE_CODES, TroubleCodeReports
 from simcore.ecu.seam import Port
 from simcore.network import Database
 from simcore.units import DEG_PER_RAD, KMH_PER_MPS, NS_PER_S
@@ -83,6 +86,8 @@ class Application:
         "force_request_n",
         "hold",
         "may_command",
+        "park_brake",
+        "power_mode",
         "pedal",
         "slip",
         "source",
@@ -106,6 +111,7 @@ class Application:
         without: frozenset[str] = frozenset(),
         checkpoints: Sequence[Callable[[int], object]] = (no_checkpoint,) * 3,
         arrival_of: Callable[[Reception], ArrivalMonitor] | None = None,
+        codes: TroubleCodeReports = NO_TROUBLE_CODES,
     ) -> None:
         p = self._p = parameters
         period_s = period_ns / NS_PER_S
@@ -121,22 +127,21 @@ class Application:
         self._read_imu, self._read_ax = imu_reader(database), acceleration_reader(database)
         self._read_accelerator = accelerator_reader(database)
         self._imu_data: bytes | None = None
-        self.actuators = Actuators(
-            database, port, [receptions[f"EMB_{c}_St1"] for c in CORNERS], arrival_of
-        )
         judges = "plausibility" not in without
-        self.pedal = PedalInput(database, receptions["BPS_Pedal"], p, port.log, checked=judges)
-        if arrival_of is not None:
-            self.pedal.watch_arrival(arrival_of)
-            self.actuators.witness = self.pedal.arrival
-        self.supply = SupplyInput(port, database, receptions["PDM_Supply"], p)
+        self._build_inputs(database, receptions, arrival_of, codes, judges=judges)
         self.assistance = AssistanceInput(
             database, receptions["ADAS_LongReq"], p, period_s=period_s
         )
-        self.wheels = WheelPlausibility(port) if judges else None
-        self.inertia = InertiaPlausibility(port, period_s=2.0 * period_s) if judges else None
+        self.inertia = None
+        if judges:
+            self.inertia = InertiaPlausibility(port, period_s=2.0 * period_s, codes=codes)
         self._odd_step = False
         self.hold = StandstillHold(port, p, period_s=period_s)
+        self.power_mode = POWER_MODE_DRIVE
+        """What the vehicle is in, as far as it is known."""
+        self.park_brake = ParkBrake(
+            port, database, [receptions["EMB_RL_St1"], receptions["EMB_RR_St1"]], codes
+        )
         self.slip = SlipController()
         self.force_max_n = [p.front_force_max_n] * 2 + [p.rear_force_max_n] * 2
         self.ax_mps2 = self.decel_mps2 = 0.0
@@ -153,6 +158,29 @@ class Application:
         self._braking_since_ns: int | None = None
         self._healthy_decel_mps2 = 0.0
         self._healthy_demand_n: tuple[float, ...] = _NOTHING
+
+    def _build_inputs(
+        self,
+        database: Database,
+        receptions: Mapping[str, Reception],
+        arrival_of: Callable[[Reception], ArrivalMonitor] | None,
+        codes: TroubleCodeReports,
+        *,
+        judges: bool,
+    ) -> None:
+        """What watches actuators, wheels, pedal and supply."""
+        port, p = self._port, self._p
+        self.actuators = Actuators(
+            database, port, [receptions[f"EMB_{c}_St1"] for c in CORNERS], arrival_of, codes
+        )
+        self.pedal = PedalInput(
+            database, receptions["BPS_Pedal"], p, port.log, checked=judges, codes=codes
+        )
+        if arrival_of is not None:
+            self.pedal.watch_arrival(arrival_of)
+            self.actuators.witness = self.pedal.arrival
+        self.supply = SupplyInput(port, database, receptions["PDM_Supply"], p, codes)
+        self.wheels = WheelPlausibility(port, codes=codes) if judges else None
 
     def step(self, now_ns: int) -> None:
         """One control period."""
@@ -180,6 +208,7 @@ class Application:
         driver_mps2 = self.pedal.decel_mps2(now_ns, starting=starting)
         wheel_valid = [a.wheel_valid, b.wheel_valid, c.wheel_valid, d.wheel_valid]
         hold_mps2 = self._hold(now_ns, wheel_mps, wheel_valid, driver_mps2)
+        self.park_brake.step(now_ns, standstill=self.standstill, starting=starting)
         self._has_inputs(now_ns)
         self._arbitrate(driver_mps2, hold_mps2)
         self._has_arbitrated(now_ns)
@@ -373,6 +402,8 @@ class Application:
         elif imu.data is not self._imu_data:
             self._imu_data = imu.data
             inertia = self.inertia
+            if inertia is not None:
+                inertia.now_ns = now_ns
             if inertia is None or self._odd_step:
                 ax_mps2, quality = self._read_ax.read(imu.data)
                 valid = quality == QUALITY_VALID

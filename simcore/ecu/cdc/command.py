@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simcore.ecu.cdc.application import Application
-from simcore.ecu.cdc.communication import MODE_CLEARANCE, MODE_FORCE, POWER_MODE_DRIVE
+from simcore.ecu.cdc.communication import MODE_CLEARANCE, MODE_FORCE
 from simcore.ecu.cdc.monitor import FunctionMonitor
 from simcore.ecu.cdc.parameters import CdcParameters
 from simcore.ecu.cdc.states import MonitorState, RequestSource
@@ -12,6 +12,8 @@ from simcore.network import SignalWriter
 
 _DRIVER = RequestSource.DRIVER
 _CUT = MonitorState.CUT
+_REAR = 2
+"""First of the rear corners: the ones with a park lock."""
 
 
 def command_values(
@@ -28,13 +30,14 @@ def command_values(
         source,
         application.source is _DRIVER,
         application.emergency,
-        POWER_MODE_DRIVE,
+        application.power_mode,
     ]
     p = parameters
     active = application.slip.active
     valid = application.request_valid
     lost = application.actuators.without
     request_n = application.force_request_n
+    park_mode = application.park_brake.mode
     if monitor is not None and monitor.limit_n is not None:
         valid = valid and monitor.state is not _CUT
         request_n = [min(n, most) for n, most in zip(request_n, monitor.limit_n, strict=True)]
@@ -42,7 +45,7 @@ def command_values(
         braking = force_n > p.contact_force_n and not lost[i]
         values += (
             force_n if braking else 0.0,
-            MODE_FORCE if braking else MODE_CLEARANCE,
+            park_mode if park_mode and i >= _REAR else MODE_FORCE if braking else MODE_CLEARANCE,
             p.force_slope_kn_per_s,
             valid,
             active[i],
@@ -74,6 +77,8 @@ class CommandWriter:
             application.emergency,
             application.request_valid,
             application.actuators.without,
+            application.park_brake.mode,
+            application.power_mode,
             *application.force_request_n,
             *application.slip.active,
             None if monitor is None else (monitor.state, monitor.limit_n),

@@ -6,7 +6,7 @@ from simcore.network import Database, SignalReader, SignalWriter
 
 CORNERS = ("FL", "FR", "RL", "RR")
 QUALITY_INVALID, QUALITY_VALID = 1, 3
-MODE_CLEARANCE, MODE_FORCE, MODE_HOLD = 1, 2, 3
+MODE_CLEARANCE, MODE_FORCE, MODE_HOLD, MODE_PARK_APPLY, MODE_PARK_RELEASE = 1, 2, 3, 4, 5
 SOURCE_PRIMARY, SOURCE_SECONDARY = range(2)
 POWER_MODE_DRIVE = 3
 EMB_FAULT_FAILED = 3
@@ -36,6 +36,24 @@ def emb_status_reader(database: Database, corner: str) -> SignalReader:
         f"{node}_WhlDir",
         f"{node}_Pos",
         f"{node}_EnLine",
+    )
+
+
+def emb_state_reader(database: Database, corner: str) -> SignalReader:
+    """State of the actuator."""
+    node = f"EMB_{corner}"
+    return database.message(f"{node}_St1").codec.reader(f"{node}_State")
+
+
+def power_mode_reader(database: Database) -> SignalReader:
+    """Power mode of the vehicle."""
+    return database.message("VEH_Mode").codec.reader("VEH_PwrMode")
+
+
+def park_brake_writer(database: Database) -> SignalWriter:
+    """Switch, commands left and right, states left and right of the parking brake."""
+    return database.message("CDC_Epb").codec.writer(
+        "EPB_Switch", "EPB_CmdL", "EPB_CmdR", "EPB_StateL", "EPB_StateR"
     )
 
 

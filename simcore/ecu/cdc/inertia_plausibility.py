@@ -13,6 +13,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from simcore.ecu.cdc.trouble_codes import (
+    ACCELERATION_INVALID,
+    ACCELERATION_WRONG,
+    YAW_INVALID,
+    YAW_WRONG,
+)
+from simcore.ecu.runtime.trouble_codes import NO_TROUBLE_CODES, TroubleCodeReports
 from simcore.ecu.seam import Port
 
 
@@ -54,6 +61,7 @@ class InertiaPlausibility:
         "_ax_mps2",
         "_ax_valid",
         "_brakes_at_mps2",
+        "_codes",
         "_mean_mps",
         "_odd",
         "_p",
@@ -66,6 +74,7 @@ class InertiaPlausibility:
         "_yaw_odd",
         "_yaw_valid",
         "ax_suspect",
+        "now_ns",
         "yaw_suspect",
     )
 
@@ -75,8 +84,12 @@ class InertiaPlausibility:
         *,
         period_s: float,
         parameters: InertiaPlausibilityParameters = DEFAULT_INERTIA,
+        codes: TroubleCodeReports = NO_TROUBLE_CODES,
     ) -> None:
         self._port = port
+        self._codes = codes
+        self.now_ns = 0
+        """Of the sample that is judged, written by who calls."""
         self._p = parameters
         self._period_s = period_s
         self._ax_mps2 = 0.0
@@ -103,14 +116,19 @@ class InertiaPlausibility:
     def judge_quality(self, ax_valid: bool, yaw_valid: bool) -> None:
         """What the sensor says of itself; starting up it is not valid yet."""
         if ax_valid and yaw_valid:
+            if not (self._ax_valid and self._yaw_valid):
+                self._codes.passed(ACCELERATION_INVALID, self.now_ns)
+                self._codes.passed(YAW_INVALID, self.now_ns)
             self._ax_valid = self._yaw_valid = self._was_valid = True
             return
         if not self._was_valid:
             return
         if self._ax_valid and not ax_valid:
             self._port.log("detection", "acceleration not valid")
+            self._codes.failed(ACCELERATION_INVALID, self.now_ns)
         if self._yaw_valid and not yaw_valid:
             self._port.log("detection", "yaw rate not valid")
+            self._codes.failed(YAW_INVALID, self.now_ns)
         self._ax_valid, self._yaw_valid = ax_valid, yaw_valid
 
     def judge_ax(
@@ -165,11 +183,13 @@ class InertiaPlausibility:
                 self.ax_suspect = True
                 self._port.log("detection", f"acceleration wrong: {reason}")
                 self._port.log("reaction", "acceleration estimated from the brake forces")
+                self._codes.failed(ACCELERATION_WRONG, self.now_ns)
         elif self.ax_suspect:
             self._agreed = self._agreed + 1 if not odd and self._same < p.stuck_samples else 0
             if self._agreed >= p.heal_samples:
                 self.ax_suspect = False
                 self._port.log("note", "acceleration counts again")
+                self._codes.passed(ACCELERATION_WRONG, self.now_ns)
 
     def _rolls_oddly(self, vehicle_mps2: float, wheel_mps: Sequence[float]) -> bool:
         p = self._p
@@ -220,6 +240,7 @@ class InertiaPlausibility:
                 if self._yaw_agreed >= p.heal_samples:
                     self.yaw_suspect = False
                     self._port.log("note", "yaw rate counts again")
+                    self._codes.passed(YAW_WRONG, self.now_ns)
             return
         self._yaw_agreed = 0
         self._yaw_odd += 1
@@ -230,3 +251,4 @@ class InertiaPlausibility:
                 f"yaw rate wrong: {yaw_radps:.3f} rad/s, {ay_mps2:.1f} m/s2 at {speed_mps:.0f} m/s",
             )
             self._port.log("reaction", "stability control not available")
+            self._codes.failed(YAW_WRONG, self.now_ns)

@@ -1,12 +1,13 @@
 """Level 2: an independent look at what the domain controller commands (SAF-002, SAF-004).
 
 Every 10 ms the permitted clamp force of each wheel is worked out anew from the received pedal,
-assistance and wheel speeds and the auto-hold switch, by another way than the control task's and
-from none of its results. It is compared with the payload as it was sent, so that a stuck output, a
-flipped bit or a wrong packing is seen too, and with the measured forces. A command beyond it is
-limited at once; where the excess goes on, the requests become invalid and the watchdog is served no
-more, which takes this controller off the bus. An actuator that clamps beyond what is permitted is
-reported to the control task as lost: taking the controller off the bus would not stop it.
+assistance and wheel speeds and the switches of hold and parking brake, by another way than the
+control task's and from none of its results. It is compared with the payload as it was sent, so that
+a stuck output, a flipped bit or a wrong packing is seen too, and with the measured forces. A
+command beyond it is limited at once; where the excess goes on, the requests become invalid and the
+watchdog is served no more, which takes this controller off the bus. An actuator that clamps beyond
+what is permitted is reported to the control task as lost: taking the controller off the bus would
+not stop it.
 
 Only upper bounds: too little force is no matter of this level. Whether the driver ends a standstill
 hold by the accelerator is not checked. Sensors are not judged here: where channels of the pedal
@@ -32,7 +33,9 @@ from simcore.ecu.cdc.communication import (
 )
 from simcore.ecu.cdc.monitor_parameters import MonitorParameters
 from simcore.ecu.cdc.states import MonitorEvent, MonitorState, next_monitor_state
+from simcore.ecu.cdc.trouble_codes import COMMAND_CUT, COMMAND_EXCESS
 from simcore.ecu.runtime import Reception
+from simcore.ecu.runtime.trouble_codes import NO_TROUBLE_CODES, TroubleCodeReports
 from simcore.ecu.seam import Port
 from simcore.network import Database
 
@@ -45,6 +48,7 @@ class FunctionMonitor:
     """Compares commands of one lane (`CDC` or `CDC2`) with what this level permits."""
 
     __slots__ = (
+        "_codes",
         "_adas",
         "_adas_data",
         "_asked_cruise_mps2",
@@ -67,6 +71,7 @@ class FunctionMonitor:
         "_quiet",
         "_read_adas",
         "_odd_check",
+        "_parked_until_ns",
         "_read_command",
         "_read_pedal",
         "_speed_kmh",
@@ -87,8 +92,10 @@ class FunctionMonitor:
         *,
         lane: str,
         condemn: Callable[[int, str], object],
+        codes: TroubleCodeReports = NO_TROUBLE_CODES,
     ) -> None:
         self._port = port
+        self._codes = codes
         self._p = parameters
         self._idle_n = parameters.without_request_n
         self._pedal = receptions["BPS_Pedal"]
@@ -101,6 +108,7 @@ class FunctionMonitor:
         self._read_adas = adas_reader(database)
         self._read_command = command_reader(database, lane)
         self._odd_check = False
+        self._parked_until_ns: int | None = None
         self._condemn = condemn
         """Told of an actuator that clamps beyond what is permitted: corner and reason."""
         self._adas_data: bytes | None = None
@@ -169,20 +177,21 @@ class FunctionMonitor:
         if corner < 0:
             corner = _excess(asked_n, permitted_n)
         if corner >= 0:
-            return self._beyond(corner, max(command_n[corner], asked_n[corner]))
+            return self._beyond(corner, max(command_n[corner], asked_n[corner]), now_ns)
         if self.state is _LIMITING:
-            self._within()
+            self._within(now_ns)
         return False
 
-    def _within(self) -> None:
+    def _within(self, now_ns: int) -> None:
         self.limit_n = self.permitted_n
         self._within_checks += 1
         self._excess_checks = 0
         if self._within_checks >= self._p.settle_checks:
             self._happens(MonitorEvent.SETTLED)
+            self._codes.passed(COMMAND_EXCESS, now_ns)
             self.limit_n = None
 
-    def _beyond(self, corner: int, force_n: float) -> bool:
+    def _beyond(self, corner: int, force_n: float, now_ns: int) -> bool:
         permitted_n = self.permitted_n
         text = f"command {CORNERS[corner]} {force_n:.0f} N, {permitted_n[corner]:.0f} N permitted"
         self._within_checks = 0
@@ -191,6 +200,7 @@ class FunctionMonitor:
             self._excess_checks = 0
             self._port.log("detection", f"monitor: {text}")
             self._port.log("reaction", "monitor: commands limited")
+            self._codes.failed(COMMAND_EXCESS, now_ns)
             self._happens(MonitorEvent.EXCESS)
             return False
         self._excess_checks += 1
@@ -199,6 +209,7 @@ class FunctionMonitor:
         self.reason = text
         self._happens(MonitorEvent.PERSISTED)
         self._port.log("reaction", "monitor: requests withdrawn")
+        self._codes.failed(COMMAND_CUT, now_ns)
         return True
 
     def _happens(self, event: MonitorEvent) -> None:
@@ -289,9 +300,18 @@ class FunctionMonitor:
                     fastest_kmh = speed_kmh
             else:
                 force_n.append(0.0)
+        if self._is_parked(now_ns):
+            force_n[2:] = [0.0, 0.0]  # the locks hold it, and no command of this controller
         self._force_n = force_n
         if fastest_kmh >= 0.0:
             self._speed_kmh = fastest_kmh
+
+    def _is_parked(self, now_ns: int) -> bool:
+        """Whether the rear actuators may clamp for the parking brake, or still be letting go."""
+        until_ns = self._parked_until_ns
+        if until_ns is None or self._port.inputs.get("park_switch_state", 0.0) > 0.0:
+            until_ns = self._parked_until_ns = now_ns + self._p.unparked_ns
+        return now_ns < until_ns and self._speed_kmh < self._p.hold_below_kmh
 
     # -- permitted forces ----------------------------------------------------------------------
 

@@ -26,6 +26,8 @@ class MonitorParameters:
     hold_below_kmh: float = 5.0
     hold_fall_mps2: float = 0.12
     """Per check; a hold leaves with 15 m/s3."""
+    unparked_ns: int = 2_000_000_000
+    """The park locks have this long to open, and a controller that wakes up to find out."""
     front_share_ratio: float = 0.52
     """Front part of the braking force at no deceleration, with margin."""
     front_gain_per_mps2: float = 0.5 / (3.0 * 9.81)

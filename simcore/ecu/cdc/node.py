@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from simcore.ecu.cdc.application import Application
 from simcore.ecu.cdc.command import CommandWriter
 from simcore.ecu.cdc.communication import (
@@ -17,15 +19,21 @@ from simcore.ecu.cdc.communication import (
     MESSAGE_PEDAL,
     MESSAGE_REDUCED,
     MESSAGE_SUPPLY,
+    MODE_PARK_APPLY,
+    MODE_PARK_RELEASE,
+    POWER_MODE_DRIVE,
     QUALITY_INVALID,
     QUALITY_VALID,
     SOURCE_PRIMARY,
     brake_status_writer,
     command_writer,
     hmi_writer,
+    park_brake_writer,
+    power_mode_reader,
     vehicle_dynamics_writer,
     wheel_speed_writer,
 )
+from simcore.ecu.cdc.diagnosis import CALIBRATIONS, CdcDiagnosis
 from simcore.ecu.cdc.housekeeping import Housekeeping
 from simcore.ecu.cdc.joining import Joining
 from simcore.ecu.cdc.monitor import FunctionMonitor
@@ -33,9 +41,14 @@ from simcore.ecu.cdc.own_clock import OwnClock
 from simcore.ecu.cdc.parameters import CdcParameters
 from simcore.ecu.cdc.states import Degradation, MonitorState
 from simcore.ecu.cdc.supervision import CONTROL_BODY, supervision_settings
+from simcore.ecu.cdc.trouble_codes import MESSAGES, MESSAGES_PRIMARY, SETTINGS, Snapshot
+from simcore.ecu.cdc.update_conditions import UpdateConditions
 from simcore.ecu.cdc.watchdog_status import WatchdogStatus
 from simcore.ecu.runtime import Ecu
+from simcore.ecu.runtime.diagnostics_rows import calibrated
 from simcore.ecu.runtime.repetition import RepeatingWriter
+from simcore.ecu.runtime.software import has_active_fault
+from simcore.ecu.runtime.trouble_codes import keep_trouble_codes
 from simcore.ecu.saturation import saturated
 from simcore.network import Database, Payload
 from simcore.units import GRAVITY_MPS2, KMH_PER_MPS, NS_PER_MS
@@ -53,17 +66,23 @@ _TORQUE_PER_FORCE_NM_PER_N = (_FRONT_NM_PER_N, _FRONT_NM_PER_N, _REAR_NM_PER_N, 
 
 
 class Cdc(Ecu):
-    """Chassis domain controller. Input pin: `auto_hold_switch_state` (0 or 1)."""
+    """Chassis domain controller.
+
+    Input pins: `auto_hold_switch_state` and `park_switch_state`, 0 or 1.
+    """
 
     __slots__ = (
         "_clock",
         "_command",
         "_joining",
+        "_mode",
         "_needed",
+        "_read_mode",
         "_secondary",
         "_watchdog",
         "_write_dynamics",
         "_write_hmi",
+        "_write_park_brake",
         "_write_status",
         "_write_wheels",
         "application",
@@ -85,8 +104,11 @@ class Cdc(Ecu):
         self.parameters = parameters or CdcParameters()
 
     def configure(self, now_ns: int) -> None:
-        p = self.parameters
+        p = self.parameters = calibrated(self.parameters, CALIBRATIONS, self.port.memory)
         self.supervises(supervision_settings(p))
+        self.diagnoses(CdcDiagnosis(self).table)
+        readers = Snapshot(self, self._control_task).readers()
+        keep_trouble_codes(self, SETTINGS, readers, now_ns)
         self._build(now_ns)
         # Declared before the messages: at a common instant the control task runs first.
         self.runs(
@@ -115,17 +137,31 @@ class Cdc(Ecu):
         self.sends("CDC_VehDyn", self._pack_dynamics)
         self.sends("CDC_BrkSt", self._pack_status)
         self.sends("CDC_Hmi", self._pack_hmi)
-        for name in ("CDC_RegenReq", "CDC_SteerReq", "CDC_Epb"):
+        self.sends("CDC_Epb", self._pack_park_brake)
+        for name in ("CDC_RegenReq", "CDC_SteerReq"):
             self.sends(name, Payload(self.database.message(name)).pack)
         self.runs(
             "housekeeping",
             period_ns=HOUSEKEEPING_PERIOD_NS,
             offset_ns=HOUSEKEEPING_PERIOD_NS // 2,
-            action=self.housekeeping.step,
+            action=self._housekeep,
             execution_ns=p.housekeeping_execution_ns,
             entity="housekeeping",
         )
         self.runs_supervision()
+        if self.software is not None:
+            conditions = UpdateConditions(
+                self.application,
+                self.database,
+                self.reception("PDM_Supply"),
+                faulty=partial(has_active_fault, self.trouble_codes),
+            )
+            self.updates(conditions, self._self_test)
+        for name in (*MESSAGES, *MESSAGES_PRIMARY):
+            self.trouble_codes.watch(self.reception(name))
+
+    def _control_task(self) -> Application:
+        return self.application
 
     def _build(self, now_ns: int) -> None:
         """The volatile state."""
@@ -144,6 +180,7 @@ class Cdc(Ecu):
             without=self.without,
             checkpoints=[self.checkpoint(f"control.{name}") for name in CONTROL_BODY],
             arrival_of=self.monitors_arrival,
+            codes=self.trouble_codes,
         )
         self.monitor = None
         if "monitor" not in self.without:
@@ -154,12 +191,16 @@ class Cdc(Ecu):
                 receptions,
                 lane="CDC",
                 condemn=self.application.actuators.condemn,
+                codes=self.trouble_codes,
             )
         self._needed = [receptions[f"EMB_{corner}_St1"] for corner in CORNERS]
         self._needed.append(receptions["BPS_Pedal"])
         self._secondary = self.receives("CDC2_EmbCmd")
+        self._mode = self.receives("VEH_Mode")
         self._joining = self._join(now_ns)
-        self._clock = OwnClock(self.port, self.parameters.clock_trust_ns, now_ns)
+        self._clock = OwnClock(
+            self.port, self.parameters.clock_trust_ns, now_ns, self.trouble_codes
+        )
         self.application.may_command = False
         self.housekeeping = Housekeeping(self.port, HOUSEKEEPING_PERIOD_NS)
         self.sent_command = b""
@@ -169,6 +210,12 @@ class Cdc(Ecu):
         self._write_dynamics = vehicle_dynamics_writer(database)
         self._write_status = RepeatingWriter(brake_status_writer(database))
         self._write_hmi = hmi_writer(database)
+        self._read_mode = power_mode_reader(database)
+        self._write_park_brake = RepeatingWriter(park_brake_writer(database))
+
+    def _self_test(self, now_ns: int) -> str:
+        """What is wrong with the software that runs; empty for nothing."""
+        return "" if self._joining.done else "the controller has not joined"
 
     def _join(self, now_ns: int) -> Joining:
         return Joining(self.database, self._secondary, self._needed, now_ns)
@@ -191,6 +238,17 @@ class Cdc(Ecu):
             application.may_command = False
         else:
             self._joining = self._join(now_ns)
+
+    def _housekeep(self, now_ns: int) -> None:
+        self.housekeeping.step(now_ns)
+        self.trouble_codes.look(now_ns)
+        mode = self._mode
+        if now_ns > mode.expected_ns:
+            mode.monitor(now_ns)
+        known = now_ns <= mode.valid_until_ns
+        self.application.power_mode = (
+            int(self._read_mode.read(mode.data)[0]) if known else POWER_MODE_DRIVE
+        )
 
     def _check(self, now_ns: int) -> None:
         """Level 2, once the command of this instant is packed."""
@@ -260,6 +318,11 @@ class Cdc(Ecu):
             *self._watchdog.values(self.supervision),
             MonitorState.OK if self.monitor is None else self.monitor.state,
         )
+
+    def _pack_park_brake(self, now_ns: int) -> bytes:
+        park = self.application.park_brake
+        command = {MODE_PARK_APPLY: 1, MODE_PARK_RELEASE: 2}.get(park.mode, 0)
+        return self._write_park_brake.write(int(park.switch_up), command, command, *park.locks)
 
     def _pack_hmi(self, now_ns: int) -> bytes:
         application = self.application

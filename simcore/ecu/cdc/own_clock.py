@@ -11,6 +11,8 @@ actuators and the secondary see its commands late and turn to the secondary by t
 
 from __future__ import annotations
 
+from simcore.ecu.cdc.trouble_codes import CLOCK_SUSPECT
+from simcore.ecu.runtime.trouble_codes import NO_TROUBLE_CODES, TroubleCodeReports
 from simcore.ecu.seam import Port
 
 MEMORY = "cdc.clock_suspect"
@@ -20,16 +22,24 @@ MEMORY = "cdc.clock_suspect"
 class OwnClock:
     """Whether the own clock may be trusted."""
 
-    __slots__ = ("_port", "_since_ns", "_trust_ns", "suspect")
+    __slots__ = ("_codes", "_port", "_since_ns", "_trust_ns", "suspect")
 
-    def __init__(self, port: Port, trust_ns: int, now_ns: int) -> None:
+    def __init__(
+        self,
+        port: Port,
+        trust_ns: int,
+        now_ns: int,
+        codes: TroubleCodeReports = NO_TROUBLE_CODES,
+    ) -> None:
         self._port = port
+        self._codes = codes
         self._trust_ns = trust_ns
         self._since_ns = now_ns
         """Since when the senders have been in time."""
         self.suspect = bool(port.memory.get(MEMORY))
         if self.suspect:
             port.log("note", "own clock suspect since before this start: no requests")
+            codes.failed(CLOCK_SUSPECT, now_ns)
 
     def judge(self, late: bool, now_ns: int) -> bool:
         """Once per period: whether the senders are late all at once. Returns True on finding it."""
@@ -41,9 +51,11 @@ class OwnClock:
             self._port.memory[MEMORY] = b"\x01"
             self._port.log("detection", "own clock suspect: all senders late at once")
             self._port.log("reaction", "requests withdrawn")
+            self._codes.failed(CLOCK_SUSPECT, now_ns)
             return True
         if self.suspect and now_ns - self._since_ns >= self._trust_ns:
             self.suspect = False
             self._port.memory[MEMORY] = b""
             self._port.log("note", "own clock counts again")
+            self._codes.passed(CLOCK_SUSPECT, now_ns)
         return False

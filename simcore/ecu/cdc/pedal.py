@@ -17,8 +17,18 @@ from typing import Any
 
 from simcore.ecu.cdc.communication import QUALITY_INVALID, QUALITY_VALID, pedal_reader
 from simcore.ecu.cdc.parameters import CdcParameters
+from simcore.ecu.cdc.trouble_codes import (
+    PEDAL_CHANNEL_INVALID,
+    PEDAL_CHANNEL_WRONG,
+    PEDAL_DISAGREES,
+    PEDAL_FORCE_INVALID,
+    PEDAL_FORCE_WRONG,
+    PEDAL_LATE,
+    PEDAL_SILENT,
+)
 from simcore.ecu.runtime import Reception
 from simcore.ecu.runtime.arrival import ArrivalMonitor
+from simcore.ecu.runtime.trouble_codes import NO_TROUBLE_CODES, TroubleCodeReports
 from simcore.network import Database
 
 Log = Callable[[str, str], object]
@@ -62,6 +72,9 @@ SELECTION: dict[tuple[bool, bool, Verdict], Selection] = {
 }
 """Decision table over validity and verdict, total."""
 
+_VOTED = (*PEDAL_CHANNEL_WRONG, *PEDAL_CHANNEL_INVALID, PEDAL_DISAGREES)
+"""What the vote finds; healed together."""
+
 
 def compare(
     first_mm: float, second_mm: float, witness_mm: float | None, parameters: CdcParameters
@@ -88,6 +101,7 @@ class PedalVote:
     __slots__ = (
         "_agreed_count",
         "_blend_mm",
+        "_codes",
         "_first_mm",
         "_log",
         "_p",
@@ -95,6 +109,7 @@ class PedalVote:
         "_unknown",
         "_witness_bad_count",
         "_witness_good_count",
+        "now_ns",
         "selection",
         "suspicion",
         "travel_mm",
@@ -102,9 +117,17 @@ class PedalVote:
         "witness_trusted",
     )
 
-    def __init__(self, parameters: CdcParameters, log: Log) -> None:
+    def __init__(
+        self,
+        parameters: CdcParameters,
+        log: Log,
+        codes: TroubleCodeReports = NO_TROUBLE_CODES,
+    ) -> None:
         self._p = parameters
         self._log = log
+        self._codes = codes
+        self.now_ns = 0
+        """Of the sample that is judged, written by who calls."""
         self._first_mm: float | None = None
         self._second_mm: float | None = None
         """The sample before, `None` for a channel that was not valid."""
@@ -241,16 +264,19 @@ class PedalVote:
                 self._agreed_count += 1
                 if self._agreed_count >= self._p.pedal_heal_samples:
                     self.suspicion = _AGREE
+                    for name in _VOTED:
+                        self._codes.passed(name, self.now_ns)
             return
         self._agreed_count = 0
         if verdict is suspicion or (verdict is _UNDECIDED and suspicion is not _AGREE):
             return
         self.suspicion = verdict
         force = "no force" if witness_mm is None else f"force as at {witness_mm:.1f} mm"
-        what = {
-            Verdict.FIRST_WRONG: "channel 1 is wrong",
-            Verdict.SECOND_WRONG: "channel 2 is wrong",
-        }.get(verdict, "channels disagree")
+        what, code = {
+            Verdict.FIRST_WRONG: ("channel 1 is wrong", PEDAL_CHANNEL_WRONG[0]),
+            Verdict.SECOND_WRONG: ("channel 2 is wrong", PEDAL_CHANNEL_WRONG[1]),
+        }.get(verdict, ("channels disagree", PEDAL_DISAGREES))
+        self._codes.failed(code, self.now_ns)
         self._log("detection", f"pedal {what}: {first_mm:.1f} mm and {second_mm:.1f} mm, {force}")
 
     def _look_at_validity(self, first_mm: float | None, second_mm: float | None) -> None:
@@ -264,6 +290,7 @@ class PedalVote:
                 if before_mm is not None and self.suspicion is not wrong:
                     self.suspicion = wrong
                     self._log("detection", f"pedal channel {number} is not valid")
+                    self._codes.failed(PEDAL_CHANNEL_INVALID[number - 1], self.now_ns)
 
     def _watch_witness(self, first_mm: float, second_mm: float, witness_mm: float | None) -> None:
         """Channels that agree with each other judge the witness in their turn."""
@@ -281,6 +308,7 @@ class PedalVote:
                 self.witness_trusted = False
                 self._witness_good_count = 0
                 self._log("detection", f"pedal force does not fit the travel, {off_mm:.1f} mm off")
+                self._codes.failed(PEDAL_FORCE_WRONG, self.now_ns)
         else:
             self._witness_good_count = (
                 self._witness_good_count + 1 if off_mm <= p.pedal_witness_mm else 0
@@ -289,6 +317,7 @@ class PedalVote:
                 self.witness_trusted = True
                 self._witness_bad_count = 0
                 self._log("note", "pedal force fits the travel again")
+                self._codes.passed(PEDAL_FORCE_WRONG, self.now_ns)
 
     def _report(self, before: Selection, after: Selection) -> None:
         if before is _NONE or after is _NONE:
@@ -305,6 +334,7 @@ class PedalInput:
     __slots__ = (
         "_arrival",
         "_checked",
+        "_codes",
         "_data",
         "_force_invalid",
         "_log",
@@ -328,8 +358,10 @@ class PedalInput:
         log: Log,
         *,
         checked: bool = True,
+        codes: TroubleCodeReports = NO_TROUBLE_CODES,
     ) -> None:
         self._reception = reception
+        self._codes = codes
         self._read = pedal_reader(database)
         self._p = parameters
         self._log = log
@@ -343,7 +375,7 @@ class PedalInput:
         maximum = database.message("BPS_Pedal").signal("BPS_Trvl1").maximum
         self._travel_max_mm = float("inf") if maximum is None else float(maximum)
         self._arrival: ArrivalMonitor | None = None
-        self.vote = PedalVote(parameters, log)
+        self.vote = PedalVote(parameters, log, codes)
         self.late = False
         """Frames come ever later than their counters say; better than none, but a warning."""
         self.available = False
@@ -365,7 +397,7 @@ class PedalInput:
         if now_ns > reception.expected_ns:
             reception.monitor(now_ns)
         if now_ns > reception.valid_until_ns:
-            return self._fall_silent(starting=starting)
+            return self._fall_silent(now_ns, starting=starting)
         vote = self.vote
         data = reception.data
         if data is not self._data:
@@ -374,12 +406,13 @@ class PedalInput:
             if vote.well and sample == self._sample:
                 self._travel_mm = vote.travel_mm = 0.5 * (sample[0] + sample[1])
             else:
-                self._judge(sample)
+                self._judge(sample, now_ns)
             arrival = self._arrival
             if arrival is not None and arrival.look() is not self.late:
                 self.late = not self.late
                 if self.late:
                     self._log("detection", "pedal late")
+                self._codes.test(PEDAL_LATE, self.late, now_ns)
         self.degraded = not starting and (
             vote.selection is not _BOTH
             or not vote.witness_trusted
@@ -394,9 +427,10 @@ class PedalInput:
         share_ratio = (self._travel_mm - dead_mm) / (p.pedal_full_mm - dead_mm)
         return share_ratio * p.decel_full_mps2 if share_ratio < 1.0 else p.decel_full_mps2
 
-    def _fall_silent(self, *, starting: bool) -> float:
+    def _fall_silent(self, now_ns: int, *, starting: bool) -> float:
         if self.available and not starting:
             self._log("detection", "pedal silent")
+            self._codes.failed(PEDAL_SILENT, now_ns)
         self.degraded = not starting
         self.available = False
         self._data = None
@@ -404,14 +438,18 @@ class PedalInput:
         self.vote.forget()
         return 0.0
 
-    def _judge(self, sample: tuple[Any, ...]) -> None:
+    def _judge(self, sample: tuple[Any, ...], now_ns: int) -> None:
         self._sample = sample
         first_mm, second_mm, first_quality, second_quality, force_n, force_quality = sample
         # Beyond the range of the signal a travel is reserved, whatever its quality says.
         first = first_quality == QUALITY_VALID and first_mm <= self._travel_max_mm
         second = second_quality == QUALITY_VALID and second_mm <= self._travel_max_mm
-        self.available = first or second
+        available = first or second
+        if available and not self.available:
+            self._codes.passed(PEDAL_SILENT, now_ns)
+        self.available = available
         vote = self.vote
+        vote.now_ns = now_ns
         if not self._checked:
             vote.selection = SELECTION[first, second, _AGREE]
             self._travel_mm = (
@@ -420,7 +458,10 @@ class PedalInput:
                 else (first_mm if first else second_mm if second else 0.0)
             )
             return
-        self._force_invalid = force_quality == QUALITY_INVALID
+        force_invalid = force_quality == QUALITY_INVALID
+        if force_invalid is not self._force_invalid:
+            self._force_invalid = force_invalid
+            self._codes.test(PEDAL_FORCE_INVALID, force_invalid, now_ns)
         witness_mm = None
         if force_quality == QUALITY_VALID:
             p = self._p

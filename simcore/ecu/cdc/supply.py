@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from simcore.ecu.cdc.communication import SUPPLY_GONE, supply_reader
 from simcore.ecu.cdc.parameters import CdcParameters
+from simcore.ecu.cdc.trouble_codes import SUPPLY_LOST
 from simcore.ecu.runtime import Reception
+from simcore.ecu.runtime.trouble_codes import NO_TROUBLE_CODES, TroubleCodeReports
 from simcore.ecu.seam import Port
 from simcore.network import Database
 
@@ -19,12 +21,18 @@ _NAMES = ("none", "A", "B")
 class SupplyInput:
     """Which supply is lost, out of `PDM_Supply`."""
 
-    __slots__ = ("_data", "_p", "_port", "_read", "_reception", "lost")
+    __slots__ = ("_codes", "_data", "_p", "_port", "_read", "_reception", "lost")
 
     def __init__(
-        self, port: Port, database: Database, reception: Reception, parameters: CdcParameters
+        self,
+        port: Port,
+        database: Database,
+        reception: Reception,
+        parameters: CdcParameters,
+        codes: TroubleCodeReports = NO_TROUBLE_CODES,
     ) -> None:
         self._port = port
+        self._codes = codes
         self._reception = reception
         self._read = supply_reader(database)
         self._p = parameters
@@ -51,6 +59,8 @@ class SupplyInput:
                 self._port.log("detection", f"supply {_NAMES[lost]} lost")
             else:
                 self._port.log("note", "both supplies are back")
+            for which in (A_LOST, B_LOST):
+                self._codes.test(SUPPLY_LOST[which], lost == which, now_ns)
             self.lost = lost
 
     def _gone(self, voltage_v: float, state: int) -> bool:

@@ -18,6 +18,8 @@ from math import inf
 
 from simcore.ecu.cdc.actuators import Actuator
 from simcore.ecu.cdc.communication import CORNERS
+from simcore.ecu.cdc.trouble_codes import WHEEL_INVALID, WHEEL_WRONG
+from simcore.ecu.runtime.trouble_codes import NO_TROUBLE_CODES, TroubleCodeReports
 from simcore.ecu.seam import Port
 from simcore.units import KMH_PER_MPS, NS_PER_MS
 
@@ -64,6 +66,7 @@ class WheelPlausibility:
         "_agreed",
         "_calm",
         "_changed_at_kmh",
+        "_codes",
         "_free",
         "_invalid",
         "_jump_steps",
@@ -71,6 +74,7 @@ class WheelPlausibility:
         "_last_kmh",
         "_low_from_kmh",
         "_low_since_ns",
+        "_now_ns",
         "_odd",
         "_p",
         "_port",
@@ -81,9 +85,14 @@ class WheelPlausibility:
     )
 
     def __init__(
-        self, port: Port, parameters: WheelPlausibilityParameters = DEFAULT_WHEELS
+        self,
+        port: Port,
+        parameters: WheelPlausibilityParameters = DEFAULT_WHEELS,
+        codes: TroubleCodeReports = NO_TROUBLE_CODES,
     ) -> None:
         self._port = port
+        self._codes = codes
+        self._now_ns = 0
         self._p = parameters
         self._calm = True
         """The wheels were alike a period ago."""
@@ -135,6 +144,7 @@ class WheelPlausibility:
         and `ceiling_mps` what it cannot be beyond.
         """
         a, b, c, d = corners
+        self._now_ns = now_ns
         if (
             self._jump_steps
             or (a.wheel_jump or b.wheel_jump or c.wheel_jump or d.wheel_jump)
@@ -174,6 +184,7 @@ class WheelPlausibility:
                 self._watch_low(i, corner, asked_n[i], trusted_kmh, now_ns)
 
     def _look_at_quality(self, corners: Sequence[Actuator]) -> None:
+        """Speeds that are said not to be valid though their actuators are there."""
         invalid = tuple(
             i
             for i, corner in enumerate(corners)
@@ -182,6 +193,9 @@ class WheelPlausibility:
         for i in invalid:
             if i not in self._invalid:
                 self._port.log("detection", f"wheel speed {CORNERS[i]} not valid")
+        if invalid != self._invalid:
+            for i, name in enumerate(WHEEL_INVALID):
+                self._codes.test(name, i in invalid, self._now_ns)
         self._invalid = invalid
 
     def _watch_jumps(self, corners: Sequence[Actuator]) -> None:
@@ -313,6 +327,7 @@ class WheelPlausibility:
         corner.wheel_valid = False
         self._port.log("detection", f"wheel speed {CORNERS[i]} wrong: {reason}")
         self._port.log("reaction", f"wheel speed {CORNERS[i]} left out")
+        self._codes.failed(WHEEL_WRONG[i], self._now_ns)
 
     def _watch_change(self, i: int, speed_kmh: float, middle_kmh: float, speed_mps: float) -> None:
         if speed_kmh != self._last_kmh[i]:
@@ -342,3 +357,4 @@ class WheelPlausibility:
             self._odd[i] = 0
             self.any_suspect = any(self.suspect)
             self._port.log("note", f"wheel speed {CORNERS[i]} counts again")
+            self._codes.passed(WHEEL_WRONG[i], self._now_ns)

@@ -21,9 +21,11 @@ from simcore.ecu.cdc2.communication import (
 )
 from simcore.ecu.cdc2.parameters import Cdc2Parameters
 from simcore.ecu.cdc2.states import StandbyEvent, StandbyState, next_state
+from simcore.ecu.cdc2.trouble_codes import PRIMARY_LATE, PRIMARY_LOST
 from simcore.ecu.runtime import LaneWatch, Reception
 from simcore.ecu.runtime.arrival import ArrivalMonitor
 from simcore.ecu.runtime.supervision import no_checkpoint
+from simcore.ecu.runtime.trouble_codes import NO_TROUBLE_CODES, TroubleCodeReports
 from simcore.ecu.seam import Port
 from simcore.network import Database
 from simcore.units import KMH_PER_MPS, format_ns
@@ -39,6 +41,7 @@ class Application:
         "_arrival",
         "_arrival_of",
         "_checkpoints",
+        "_codes",
         "_data",
         "_database",
         "_lanes",
@@ -78,8 +81,10 @@ class Application:
         without: frozenset[str] = frozenset(),
         checkpoints: Sequence[Callable[[int], object]] = (no_checkpoint,) * 3,
         arrival_of: Callable[[Reception], ArrivalMonitor] | None = None,
+        codes: TroubleCodeReports = NO_TROUBLE_CODES,
     ) -> None:
         self._port = port
+        self._codes = codes
         self._without = without
         self._checkpoints = tuple(checkpoints)
         self._arrival_of = arrival_of
@@ -122,11 +127,13 @@ class Application:
         if self.state is _STANDBY:
             if not valid and now_ns - self._valid_ns > (self._primary.timeout_ns or 0):
                 self._happens(StandbyEvent.PRIMARY_LOST)
+                self._codes.failed(PRIMARY_LOST, now_ns)
                 self._take_over(now_ns)
         elif self.state is _COMMANDING:
             self._valid_cycles = self._valid_cycles + 1 if valid else 0
             if self._valid_cycles >= self._p.hand_back_cycles:
                 self._happens(StandbyEvent.PRIMARY_BACK)
+                self._codes.passed(PRIMARY_LOST, now_ns)
                 self.control = self.monitor = None
         elif valid:
             self._happens(StandbyEvent.PRIMARY_SEEN)
@@ -147,7 +154,7 @@ class Application:
             self._seen = data
             arrival = self._arrival
             if arrival is not None:
-                self._judge_arrival(arrival)
+                self._judge_arrival(arrival, now_ns)
         if self._late:
             return False
         if data is not self._data:
@@ -161,7 +168,7 @@ class Application:
         self._valid_ns = primary.updated_ns or 0
         return True
 
-    def _judge_arrival(self, arrival: ArrivalMonitor) -> None:
+    def _judge_arrival(self, arrival: ArrivalMonitor, now_ns: int) -> None:
         """A primary that comes too late is refused by the actuators: as good as lost."""
         late = arrival.look()
         if late and self._arrival_of is not None and not all(self._read_validity.read(self._seen)):
@@ -173,6 +180,7 @@ class Application:
         self._late = late
         text = f"late by {format_ns(arrival.lateness_ns)}" if late else "in time again"
         self._port.log("detection", f"CDC_EmbCmd {text}")
+        self._codes.test(PRIMARY_LATE, late, now_ns)
 
     def _take_over(self, now_ns: int) -> None:
         """Build the control task and let it go on from the primary's last command."""
@@ -188,6 +196,7 @@ class Application:
             without=self._without,
             checkpoints=self._checkpoints,
             arrival_of=self._arrival_of,
+            codes=self._codes,
         )
         if "monitor" not in self._without:
             self.monitor = FunctionMonitor(
@@ -197,13 +206,14 @@ class Application:
                 self._receptions,
                 lane="CDC2",
                 condemn=control.actuators.condemn,
+                codes=self._codes,
             )
         if self._data is None:
             return
         *forces_n, fl, fr, rl, rr = self._read_forces.read(self._data)
-        control.resume(self._primary_mps(now_ns), forces_n, (fl, fr, rl, rr), now_ns)
+        control.resume(self.primary_mps(now_ns), forces_n, (fl, fr, rl, rr), now_ns)
 
-    def _primary_mps(self, now_ns: int) -> float:
+    def primary_mps(self, now_ns: int) -> float:
         """The primary's last speed estimate, 0 where there is none."""
         if not self._speed.usable(now_ns):
             return 0.0

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from simcore.ecu.cdc.application import Application as ControlTask
 from simcore.ecu.cdc.command import CommandWriter
+from simcore.ecu.cdc.diagnosis import CALIBRATIONS
 from simcore.ecu.cdc.supervision import CONTROL_BODY
+from simcore.ecu.cdc.trouble_codes import MESSAGES, Snapshot
 from simcore.ecu.cdc.watchdog_status import WatchdogStatus
 from simcore.ecu.cdc2.application import Application
 from simcore.ecu.cdc2.communication import (
@@ -12,10 +17,14 @@ from simcore.ecu.cdc2.communication import (
     command_writer,
     standby_values,
 )
+from simcore.ecu.cdc2.diagnosis import Cdc2Diagnosis
 from simcore.ecu.cdc2.parameters import Cdc2Parameters
 from simcore.ecu.cdc2.supervision import COMMANDING, STANDBY, supervision_settings
+from simcore.ecu.cdc2.trouble_codes import MESSAGES_SECONDARY, SETTINGS
 from simcore.ecu.runtime import Ecu
+from simcore.ecu.runtime.diagnostics_rows import calibrated
 from simcore.ecu.runtime.repetition import RepeatingWriter
+from simcore.ecu.runtime.trouble_codes import keep_trouble_codes
 from simcore.network import Database
 from simcore.units import NS_PER_MS
 
@@ -50,8 +59,13 @@ class Cdc2(Ecu):
         self.parameters = parameters or Cdc2Parameters()
 
     def configure(self, now_ns: int) -> None:
-        p = self.parameters.control
+        p = calibrated(self.parameters.control, CALIBRATIONS, self.port.memory)
+        if p is not self.parameters.control:
+            self.parameters = replace(self.parameters, control=p)
+        self.diagnoses(Cdc2Diagnosis(self).table)
         self.supervises(supervision_settings(self.parameters))
+        readers = Snapshot(self, self._control_task).readers()
+        keep_trouble_codes(self, SETTINGS, readers, now_ns)
         self._build(now_ns)
         # Declared before the message: at a common instant the control task runs first.
         self.runs(
@@ -77,6 +91,8 @@ class Cdc2(Ecu):
             entity="monitor",
         )
         self.runs_supervision(offset_ns=CONTROL_OFFSET_NS)
+        for name in (*MESSAGES, *MESSAGES_SECONDARY):
+            self.trouble_codes.watch(self.reception(name))
 
     def _build(self, now_ns: int) -> None:
         """The volatile state."""
@@ -95,6 +111,7 @@ class Cdc2(Ecu):
             without=self.without,
             checkpoints=[self.checkpoint(f"braking.{name}") for name in CONTROL_BODY],
             arrival_of=self.monitors_arrival,
+            codes=self.trouble_codes,
         )
         self._commanding = False
         self._due = True
@@ -107,6 +124,9 @@ class Cdc2(Ecu):
         self._standby_values = standby_values(self.parameters.control.force_slope_kn_per_s)
         self._standby = b""
         self._standby_status: tuple[int, int, bool, int] | None = None
+
+    def _control_task(self) -> ControlTask | None:
+        return self.application.control
 
     def _control(self, now_ns: int) -> None:
         application = self.application
@@ -121,6 +141,8 @@ class Cdc2(Ecu):
 
     def _check(self, now_ns: int) -> None:
         """Level 2, once the command of this instant is packed."""
+        if now_ns >= self.trouble_codes.due_ns:
+            self.trouble_codes.look(now_ns)
         application = self.application
         monitor, control = application.monitor, application.control
         if (

@@ -34,6 +34,14 @@ from simcore.ecu.emb.communication import (
 from simcore.ecu.emb.force_control import ForceController, LimitedForceController
 from simcore.ecu.emb.parameters import EmbParameters
 from simcore.ecu.emb.states import BRAKING, TRANSITIONS, EmbEvent, EmbState, next_state
+from simcore.ecu.emb.trouble_codes import (
+    FORCE_RANGE,
+    MOTION_RANGE,
+    SELF_TEST_FAILED,
+    SUPPLY_LOST,
+)
+from simcore.ecu.runtime.trouble_code_rows import ENABLE_LOST
+from simcore.ecu.runtime.trouble_codes import NO_TROUBLE_CODES, TroubleCodeReports
 from simcore.ecu.seam import Port
 
 _RELEASED_BELOW_N = 50.0
@@ -52,8 +60,21 @@ _PASSING = {
     EmbEvent.OVERHEATED: EmbEvent.COOLED_DOWN,
 }
 """Causes of a release with an end of their own; that of the others is SUPPLY_RESTORED."""
+_WELL_AGAIN = (SUPPLY_LOST, MOTION_RANGE)
+"""What is certainly over when the actuator starts again by itself."""
 Marks = tuple[Callable[[int], object], ...]
 """Checkpoints on the way through the force loop: entered, sensors judged, command taken."""
+
+
+def _ranges(p: EmbParameters) -> tuple[float, float, float, float, float]:
+    """Bounds of force and travel sensor, and of the supply."""
+    return (
+        p.force_sensor_min_n,
+        p.force_sensor_max_n,
+        p.travel_min_m,
+        p.travel_max_m,
+        p.supply_min_v,
+    )
 
 
 class Application:
@@ -61,6 +82,7 @@ class Application:
 
     __slots__ = (
         "_cause",
+        "_codes",
         "_command",
         "_controller",
         "_current_a",
@@ -91,12 +113,19 @@ class Application:
         "state",
         "stepped_ns",
         "warning",
+        "workshop_n",
     )
 
     def __init__(
-        self, port: Port, parameters: EmbParameters, selection: CommandSelection, now_ns: int
+        self,
+        port: Port,
+        parameters: EmbParameters,
+        selection: CommandSelection,
+        now_ns: int,
+        codes: TroubleCodeReports = NO_TROUBLE_CODES,
     ) -> None:
         self._port = port
+        self._codes = codes
         self._parameters = parameters
         self._selection = selection
         self._controller: ForceController | LimitedForceController = ForceController(
@@ -119,6 +148,8 @@ class Application:
         """
         self.current_excess: Callable[[int], object] = self._unwatched
         """Called with `now_ns` when it is so."""
+        self.workshop_n = 0.0
+        """Force that a workshop asks for, beside the commands."""
         self.lock_trusted = True
         """While false a parked brake is held by its motor."""
         self.marks: Marks | None = None
@@ -132,17 +163,9 @@ class Application:
         self._cause = EmbEvent.SUPPLY_LOST
         """Of the last release."""
         self._inputs = port.inputs
-        p = parameters
-        self._plausible = (
-            p.force_sensor_min_n,
-            p.force_sensor_max_n,
-            p.travel_min_m,
-            p.travel_max_m,
-            p.supply_min_v,
-        )
-        self._supply_min_v = p.supply_min_v
-        self._command = selection.command
-        self._primary = selection.primary
+        self._plausible = _ranges(parameters)
+        self._supply_min_v = parameters.supply_min_v
+        self._command, self._primary = selection.command, selection.primary
         self._seen: bytes | None = None
         """The payload `_command` came from: as long as it stands there is nothing to select."""
         self._target_n = 0.0
@@ -258,14 +281,17 @@ class Application:
         if not force_min_n <= force_n <= force_max_n:
             if self.force_valid:
                 self._port.log("detection", f"force sensor out of range: {force_n:.0f} N")
+            self._codes.failed(FORCE_RANGE, now_ns)
             self.distrust_force()
         if not travel_min_m <= travel_m <= travel_max_m:
             if self.state not in MOTOR_OFF:
                 self._port.log("detection", f"motion sensor out of range: {travel_m * 1e3:.2f} mm")
+            self._codes.failed(MOTION_RANGE, now_ns)
             self.happens(EmbEvent.MOTION_SENSOR_LOST)
         if supply_v < supply_min_v:
             if self.state not in MOTOR_OFF:
                 self._port.log("detection", f"supply lost: {supply_v:.1f} V")
+            self._codes.failed(SUPPLY_LOST, now_ns)
             if self.state is EmbState.SELF_TEST:
                 self.self_test = SELF_TEST_FAIL_SUPPLY
             self.happens(EmbEvent.SUPPLY_LOST)
@@ -345,6 +371,8 @@ class Application:
             if self._inputs.get("motor_temperature_c", 0.0) > p.motor_cooled_c:
                 return
         self._started_ns = now_ns
+        for name in _WELL_AGAIN:
+            self._codes.passed(name, now_ns)
         self.happens(_PASSING.get(self._cause, EmbEvent.SUPPLY_RESTORED))
 
     def _start_up(self, now_ns: int) -> None:
@@ -356,6 +384,9 @@ class Application:
         elif self.state is EmbState.SELF_TEST and up_for_ns >= p.init_ns + p.self_test_ns:
             passed = self._sensors_plausible()
             self.self_test = SELF_TEST_PASSED if passed else self._self_test_fault()
+            self._codes.test(SELF_TEST_FAILED, not passed, now_ns)
+            if passed:
+                self._codes.passed(FORCE_RANGE, now_ns)
             if not passed:
                 self.happens(EmbEvent.SELF_TEST_FAILED)
             elif self._inputs.get("park_lock_state", 0.0) > 0.0:
@@ -387,6 +418,13 @@ class Application:
         depth_m = max(0.0, travel_m - self._controller.contact_m)
         return (p.stiffness_n_per_m + p.stiffening_n_per_m2 * depth_m) * depth_m
 
+    def obey(self, selection: CommandSelection, *, workshop_n: float = 0.0) -> None:
+        """Take commands from here from now on, at the next millisecond at the latest."""
+        self._selection = selection
+        self.workshop_n = workshop_n
+        self._seen = None
+        self._rest_travel_m = None
+
     def watch_current(self, excess_a: float, found: Callable[[int], object]) -> None:
         """Call `found` where the motor current is so far above the request."""
         self.current_excess_a = excess_a
@@ -407,11 +445,12 @@ class Application:
         self.happens(event)
         self.switch_off()
 
-    def lose_enable(self) -> None:
+    def lose_enable(self, now_ns: int) -> None:
         """The external watchdog has taken the power stage away (WDG-003)."""
         before = self.state
         if (before, EmbEvent.ENABLE_LOST) in TRANSITIONS:
             self._port.log("detection", "enable line lost: the power stage is off")
+            self._codes.failed(ENABLE_LOST, now_ns)
             self.happens(EmbEvent.ENABLE_LOST)
             self.switch_off()
 

@@ -33,7 +33,9 @@ from simcore.ecu.emb.communication import (
 )
 from simcore.ecu.emb.parameters import EmbParameters
 from simcore.ecu.emb.request_limit import RequestLimit
+from simcore.ecu.emb.trouble_codes import COMMAND_LATE, COMMAND_LOST, COMMAND_REJECTED
 from simcore.ecu.runtime import Reception
+from simcore.ecu.runtime.trouble_codes import NO_TROUBLE_CODES, TroubleCodeReports
 from simcore.network import Database, Message
 from simcore.units import format_ns
 
@@ -45,6 +47,7 @@ class CommandSelection:
     """Picks the force request of every millisecond."""
 
     __slots__ = (
+        "_codes",
         "_commanded",
         "_commanded_ns",
         "_force_limit_n",
@@ -83,6 +86,7 @@ class CommandSelection:
         speed: Reception,
         log: Callable[[str, str], None],
         limited: bool = True,
+        codes: TroubleCodeReports = NO_TROUBLE_CODES,
     ) -> None:
         """`limited=False` follows every valid request as commanded."""
         self._parameters = parameters
@@ -96,7 +100,10 @@ class CommandSelection:
         self._force_limit_n = _maximum(command, f"CDC_{corner}_FReq")
         self._slope_limit_kn_per_s = _maximum(command, f"CDC_{corner}_FSlope")
         self._log = log
-        self.limit = RequestLimit(parameters, pedal, self._read_pedal, log, enabled=limited)
+        self._codes = codes
+        self.limit = RequestLimit(
+            parameters, pedal, self._read_pedal, log, enabled=limited, codes=codes
+        )
         """How far commands may raise the force (SAF-004)."""
         self._rejecting = False
         self.primary_late = False
@@ -139,12 +146,12 @@ class CommandSelection:
                 self._commanded_ns = primary.updated_ns or 0
                 self.bus = primary.lane
                 return command
-            if command.valid and self._acceptable(command):
+            if command.valid and self._acceptable(command, now_ns):
                 return self._obey(command, primary, now_ns)
         secondary = self._secondary
         if secondary.usable(now_ns):
             command = Command._make(self._read_secondary.read(secondary.data))
-            if command.valid and self._acceptable(command):
+            if command.valid and self._acceptable(command, now_ns):
                 self.decoded = None
                 return self._obey(command, secondary, now_ns)
         self.decoded = None
@@ -156,7 +163,7 @@ class CommandSelection:
         data = self.primary.data
         return bool(data) and bool(Command._make(self._read_primary.read(data)).valid)
 
-    def judge_arrival(self, late: bool, lateness_ns: int) -> None:
+    def judge_arrival(self, late: bool, lateness_ns: int, now_ns: int) -> None:
         """Whether the primary lane comes too late to be obeyed, as its arrival monitor says."""
         self.primary_late = late
         if late:
@@ -164,6 +171,7 @@ class CommandSelection:
             self._log("reaction", "primary lane not obeyed")
         else:
             self._log("detection", "CDC_EmbCmd in time again")
+        self._codes.test(COMMAND_LATE, late, now_ns)
         self.decoded = None
 
     def _obey(self, command: Command, reception: Reception, now_ns: int) -> Command:
@@ -181,14 +189,16 @@ class CommandSelection:
             if force_n != command.force_n:
                 command = command._replace(force_n=force_n)
         elif limit.doubted_n or limit.limiting:
-            limit.settle(command.emergency)
+            limit.settle(command.emergency, now_ns)
         self._commanded_ns = reception.updated_ns or 0
         self._commanded = True
         self.command = command
         self.echo = command.mode
         self.bus = reception.lane  # BUS_A or BUS_B
         self.obeyed = reception
-        self._lost_since_ns = None
+        if self._lost_since_ns is not None:
+            self._lost_since_ns = None
+            self._codes.passed(COMMAND_LOST, now_ns)
         return command
 
     def _without_command(self, now_ns: int) -> Command:
@@ -198,6 +208,8 @@ class CommandSelection:
         self.bus = BUS_NONE
         self.obeyed = None
         lost_for_ns = now_ns - self._lost_since_ns
+        if lost_for_ns >= p.command_lost_ns and self._commanded:
+            self._codes.failed(COMMAND_LOST, now_ns)
         travel_mm = self._pedal_travel_mm(now_ns)
         if travel_mm is not None and travel_mm <= p.pedal_dead_travel_mm:
             # The driver has let go: holding on would be force without a request (BRK-003).
@@ -244,7 +256,7 @@ class CommandSelection:
         self.command = Command(force_n, mode, 1000.0, 1, 0)
         return self.command
 
-    def _acceptable(self, command: Command) -> bool:
+    def _acceptable(self, command: Command, now_ns: int) -> bool:
         """Refuse reserved values: a command beyond the ranges of the database is not valid."""
         acceptable = (
             command.force_n <= self._force_limit_n
@@ -259,8 +271,15 @@ class CommandSelection:
                     f"kN/s rejected: beyond {self._force_limit_n:.0f} N or "
                     f"{self._slope_limit_kn_per_s:.0f} kN/s",
                 )
+                self._codes.failed(COMMAND_REJECTED, now_ns)
+        elif self._rejecting:
+            self._codes.passed(COMMAND_REJECTED, now_ns)
         self._rejecting = not acceptable
         return acceptable
+
+    def speed_kmh(self, now_ns: int) -> float:
+        """Vehicle speed as the domain controller tells it; 0 where that is not known now."""
+        return self._speed_kmh() if self._speed.usable(now_ns) else 0.0
 
     def _speed_kmh(self) -> float:
         """Last known vehicle speed; 0 where it was never received valid."""

@@ -34,8 +34,10 @@ from simcore.ecu.emb.command import N_PER_KN, CommandSelection, force_target_n
 from simcore.ecu.emb.communication import Command
 from simcore.ecu.emb.parameters import EmbParameters
 from simcore.ecu.emb.states import EmbEvent, EmbState
+from simcore.ecu.emb.trouble_codes import FORCE_EXCESS, FUNCTION_CUT
 from simcore.ecu.runtime import Reception
 from simcore.ecu.runtime.supervision import Supervision
+from simcore.ecu.runtime.trouble_codes import NO_TROUBLE_CODES, TroubleCodeReports
 from simcore.ecu.seam import Port
 from simcore.network import SignalReader
 from simcore.units import NS_PER_S
@@ -107,6 +109,7 @@ class FunctionMonitor:
 
     __slots__ = (
         "_application",
+        "_codes",
         "_command",
         "_data",
         "_excess_count",
@@ -114,6 +117,7 @@ class FunctionMonitor:
         "_idle_below_n",
         "_inputs",
         "_limiting_count",
+        "_now_ns",
         "_parameters",
         "_port",
         "_primary",
@@ -141,9 +145,12 @@ class FunctionMonitor:
         primary: tuple[Reception, SignalReader],
         secondary: tuple[Reception, SignalReader],
         period_ns: int,
+        codes: TroubleCodeReports = NO_TROUBLE_CODES,
     ) -> None:
         """The lanes with the monitor's own readers."""
         self._port = port
+        self._codes = codes
+        self._now_ns = 0
         self._inputs = port.inputs
         self._parameters = parameters
         self._selection = selection
@@ -180,6 +187,7 @@ class FunctionMonitor:
             and self.state is _OK
         ):
             return  # open and at rest: whatever is permitted, this is
+        self._now_ns = now_ns
         if self.state is _CUT:
             line = getattr(self._port, "watchdog", None)
             if line is not None and line.enabled:
@@ -192,6 +200,8 @@ class FunctionMonitor:
             self._no_excess()
             return
         request_n = self._request_n()
+        if self._application.workshop_n > request_n:
+            request_n = self._application.workshop_n
         permitted_n = self.permitted_n
         self._turn = turn = self._turn - 1 if self._turn else len(self._recent_n) - 1
         self._recent_n[turn] = request_n
@@ -221,6 +231,7 @@ class FunctionMonitor:
         """The force loop has seen more current than it asked for."""
         if self.state is _CUT:
             return
+        self._now_ns = now_ns
         current_a = self._inputs["phase_current_a"]
         self._happens(
             MonitorEvent.CURRENT_EXCESS, f"motor current of {current_a:.1f} A not asked for"
@@ -297,6 +308,7 @@ class FunctionMonitor:
         else:
             self._supervision.demand_safe_state("level 2 has cut the power stage")
         self._port.log("reaction", "power stage cut")
+        self._codes.failed(FUNCTION_CUT, self._now_ns)
         self._application.fails(EmbEvent.FUNCTION_CUT)
 
     def _happens(self, event: MonitorEvent, text: str) -> None:
@@ -304,5 +316,6 @@ class FunctionMonitor:
         if after is not self.state:
             if text:
                 self._port.log("detection", f"level 2: {text}")
+            self._codes.test(FORCE_EXCESS, after is not _OK, self._now_ns)
             self._port.log("state", f"level 2 {self.state.name} -> {after.name} ({event.name})")
             self.state = after

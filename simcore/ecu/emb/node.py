@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from simcore.ecu.emb import trouble_codes
 from simcore.ecu.emb.application import Application
 from simcore.ecu.emb.command import CommandSelection
 from simcore.ecu.emb.communication import (
@@ -9,6 +12,8 @@ from simcore.ecu.emb.communication import (
     DIRECTION_FORWARD,
     DIRECTION_STANDSTILL,
     ECHO_REJECTED,
+    MODE_PARK_APPLY,
+    MODE_PARK_RELEASE,
     QUALITY_DEGRADED,
     QUALITY_INIT,
     QUALITY_INVALID,
@@ -17,6 +22,7 @@ from simcore.ecu.emb.communication import (
     status_1_writer,
     status_2_writer,
 )
+from simcore.ecu.emb.diagnosis import CALIBRATIONS, EmbDiagnosis
 from simcore.ecu.emb.monitor import FunctionMonitor, MonitorState
 from simcore.ecu.emb.parameters import FRONT_EMB, REAR_EMB, EmbParameters
 from simcore.ecu.emb.plausibility import Plausibility
@@ -35,10 +41,15 @@ from simcore.ecu.emb.supervision import (
     TRACED_CYCLES,
     ForceLoopTask,
 )
-from simcore.ecu.runtime import Ecu
+from simcore.ecu.emb.trouble_codes import MESSAGES, WHEEL_SPEED_RANGE, Snapshot
+from simcore.ecu.emb.update_conditions import UpdateConditions
+from simcore.ecu.runtime import Ecu, Reception
 from simcore.ecu.runtime.arrival import ArrivalMonitor
+from simcore.ecu.runtime.diagnostics_rows import calibrated
 from simcore.ecu.runtime.schedule import Action
+from simcore.ecu.runtime.software import has_active_fault
 from simcore.ecu.runtime.supervision import WatchdogSupervision
+from simcore.ecu.runtime.trouble_codes import keep_trouble_codes
 from simcore.ecu.saturation import saturated
 from simcore.network import Database
 from simcore.units import KMH_PER_MPS, NS_PER_MS, NS_PER_S, RPM_PER_RADPS
@@ -52,9 +63,17 @@ _LOCK_UNLOCKED, _LOCK_LOCKED, _LOCK_MOVING, _LOCK_FAULT = range(4)
 _WHEEL_SPEED_MAX_RADPS = 500.0
 """620 km/h: no wheel, a broken sensor."""
 _PERIOD_NS = 5 * NS_PER_MS
+_PARK_ECHO = {
+    EmbState.PARK_APPLYING: MODE_PARK_APPLY,
+    EmbState.PARK_APPLIED: MODE_PARK_APPLY,
+    EmbState.PARK_RELEASING: MODE_PARK_RELEASE,
+}
+"""`EMB_xx_ReqEcho` of a park lock at work."""
 _MONITOR_LEFT_OUT = 3
 """`EMB_xx_MonSt` without a monitor."""
 _INIT = EmbState.INIT
+_FIT = (EmbState.READY, EmbState.FORCE_CTRL, EmbState.PARK_APPLIED, EmbState.PARK_APPLYING)
+"""States that a self-test of new software accepts."""
 
 
 class Emb(Ecu):
@@ -97,7 +116,11 @@ class Emb(Ecu):
 
     def configure(self, now_ns: int) -> None:
         corner = self.name.rpartition("_")[2]
+        self.parameters = calibrated(self.parameters, CALIBRATIONS, self.port.memory)
         self.supervises(SETTINGS)
+        self.diagnoses(EmbDiagnosis(self).table)
+        keep_trouble_codes(self, trouble_codes.SETTINGS, Snapshot(self).readers(), now_ns)
+        codes = self.trouble_codes
         primary = self.receives("CDC_EmbCmd")
         secondary = self.receives("CDC2_EmbCmd")
         self.selection = CommandSelection(
@@ -110,9 +133,10 @@ class Emb(Ecu):
             speed=self.receives("CDC_VehDyn"),
             log=self.port.log,
             limited="monitor" not in self.without,
+            codes=codes,
         )
         self._limit = self.selection.limit
-        self.application = Application(self.port, self.parameters, self.selection, now_ns)
+        self.application = Application(self.port, self.parameters, self.selection, now_ns, codes)
         self._arrival: ArrivalMonitor = self.monitors_arrival(primary)
         self.monitor = self.plausibility = None
         if "monitor" not in self.without:
@@ -125,10 +149,11 @@ class Emb(Ecu):
                 primary=(primary, command_reader(self.database, "CDC", corner)),
                 secondary=(secondary, command_reader(self.database, "CDC2", corner)),
                 period_ns=_PERIOD_NS,
+                codes=codes,
             )
         if "plausibility" not in self.without:
             self.plausibility = Plausibility(
-                self.port, self.parameters, self.application, period_ns=_PERIOD_NS
+                self.port, self.parameters, self.application, period_ns=_PERIOD_NS, codes=codes
             )
         status = self.database.message(f"{self.name}_St1")
         cycle_s = (status.cycle_time_ns or _PERIOD_NS) / NS_PER_S
@@ -144,6 +169,33 @@ class Emb(Ecu):
         self._activations = 1 - ACTIVATIONS  # the first cycle has a single one
         self._line = getattr(self.port, "watchdog", None)
         self._run_tasks()
+        for name in MESSAGES:
+            codes.watch(self.reception(name))
+        self._can_be_updated(primary)
+
+    def _can_be_updated(self, command: Reception) -> None:
+        """Conditions and self-test of its update client, where the place has a flash."""
+        if self.software is None:
+            return
+        conditions = UpdateConditions(
+            self.port,
+            command=command,
+            speed=self.reception("CDC_VehDyn"),
+            park=self.receives("CDC_Epb"),
+            wheel_radius_m=self.parameters.wheel_radius_m,
+            state=self._state,
+            faulty=partial(has_active_fault, self.trouble_codes),
+        )
+        self.updates(conditions, self._self_test)
+
+    def _state(self) -> EmbState:
+        return self.application.state
+
+    def _self_test(self, now_ns: int) -> str:
+        """What is wrong with the software that runs; empty for nothing."""
+        if self.application.state in _FIT:
+            return ""
+        return f"{self.name} is {self.application.state.name}"
 
     def _run_tasks(self) -> None:
         """Tasks in the order they run at one instant; the supervision is the last."""
@@ -190,24 +242,29 @@ class Emb(Ecu):
             if now_ns > reception.expected_ns:
                 reception.monitor(now_ns)
         if self._arrival.look() is not self.selection.primary_late:
-            self._judge_arrival()
+            self._judge_arrival(now_ns)
         lanes = self.lanes
         if lanes is not None and lanes.changed:
             lanes.look(now_ns)
+        codes = self.trouble_codes
+        if now_ns >= codes.due_ns:
+            codes.look(now_ns)
+            if abs(self.port.inputs["wheel_speed_radps"]) <= _WHEEL_SPEED_MAX_RADPS:
+                codes.passed(WHEEL_SPEED_RANGE, now_ns)
 
-    def _judge_arrival(self) -> None:
+    def _judge_arrival(self, now_ns: int) -> None:
         """The primary lane has become late, or is in time again."""
         arrival, selection = self._arrival, self.selection
         if arrival.late and not selection.primary_commands:
             # A controller that has just begun says so, whatever counter it happens to begin with.
             self._arrival = self.monitors_arrival(selection.primary)
         else:
-            selection.judge_arrival(arrival.late, arrival.lateness_ns)
+            selection.judge_arrival(arrival.late, arrival.lateness_ns, now_ns)
 
     def _watch(self, now_ns: int) -> None:
         line = self._line
         if line is not None and not line.enabled:
-            self.application.lose_enable()
+            self.application.lose_enable(now_ns)
         if self.plausibility is not None:
             self.plausibility.look(now_ns)
         if self.monitor is not None:
@@ -232,6 +289,7 @@ class Emb(Ecu):
             self._pulses = pulses = pulses if pulses < _PULSE_MODULO else pulses % _PULSE_MODULO
         else:
             wheel_quality = QUALITY_INVALID  # and the pulses stand still
+            self.trouble_codes.failed(WHEEL_SPEED_RANGE, now_ns)
         force_quality = QUALITY_VALID if application.force_valid else QUALITY_DEGRADED
         if state is _INIT:
             force_quality = QUALITY_INIT
@@ -266,7 +324,7 @@ class Emb(Ecu):
             motor_rpm,
             travel_um,
             application.force_available_n if obeys else 0.0,
-            self.selection.echo if obeys else ECHO_REJECTED,
+            self.selection.echo if obeys else _PARK_ECHO.get(state, ECHO_REJECTED),
             self.selection.bus,
             status,
             line is None or line.enabled,

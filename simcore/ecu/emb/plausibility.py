@@ -20,6 +20,19 @@ from __future__ import annotations
 from simcore.ecu.emb.application import MOTOR_OFF, Application
 from simcore.ecu.emb.parameters import EmbParameters
 from simcore.ecu.emb.states import EmbEvent, EmbState
+from simcore.ecu.emb.trouble_codes import (
+    ACTUATOR_FREE,
+    ACTUATOR_JAMMED,
+    ACTUATOR_SLOW,
+    FORCE_WRONG,
+    LOCK_FAULT,
+    LOCK_OPEN,
+    MOTION_WRONG,
+    MOTOR_HOT,
+    MOTOR_TOO_HOT,
+    SUPPLY_LOW,
+)
+from simcore.ecu.runtime.trouble_codes import NO_TROUBLE_CODES, TroubleCodeReports
 from simcore.ecu.seam import Port
 from simcore.units import NS_PER_S
 
@@ -38,6 +51,7 @@ class Plausibility:
     __slots__ = (
         "_application",
         "_carried_nm",
+        "_codes",
         "_due_nm",
         "_force_count",
         "_force_n",
@@ -50,6 +64,7 @@ class Plausibility:
         "_motion_m",
         "_moved_m",
         "_moved_n",
+        "_now_ns",
         "_parameters",
         "_period_s",
         "_port",
@@ -64,9 +79,17 @@ class Plausibility:
     )
 
     def __init__(
-        self, port: Port, parameters: EmbParameters, application: Application, *, period_ns: int
+        self,
+        port: Port,
+        parameters: EmbParameters,
+        application: Application,
+        *,
+        period_ns: int,
+        codes: TroubleCodeReports = NO_TROUBLE_CODES,
     ) -> None:
         self._port = port
+        self._codes = codes
+        self._now_ns = 0
         self._inputs = port.inputs
         self._parameters = parameters
         self._application = application
@@ -94,6 +117,7 @@ class Plausibility:
 
     def look(self, now_ns: int) -> None:
         """Every 5 ms."""
+        self._now_ns = now_ns
         pins = self._inputs
         application = self._application
         supply_v = pins["supply_v"]
@@ -149,6 +173,7 @@ class Plausibility:
 
     def _motion_lost(self, text: str) -> None:
         self._port.log("detection", f"motion sensor: {text}")
+        self._codes.failed(MOTION_WRONG, self._now_ns)
         self._application.fails(EmbEvent.MOTION_SENSOR_LOST)
 
     # -- force against travel -------------------------------------------------------------------
@@ -182,6 +207,7 @@ class Plausibility:
             self._port.log(
                 "detection", f"force sensor: {force_n:.0f} N, by the travel {expected_n:.0f} N"
             )
+            self._codes.failed(FORCE_WRONG, self._now_ns)
             application.distrust_force()
         if expected_n > p.free_force_n and force_n < p.free_share_ratio * expected_n:
             # No force at all: is there nothing to be measured, or nothing that measures?
@@ -192,6 +218,7 @@ class Plausibility:
                         "detection",
                         f"motor turns freely: {force_n:.0f} N where {expected_n:.0f} N are due",
                     )
+                    self._codes.failed(ACTUATOR_FREE, self._now_ns)
                     application.fails(EmbEvent.ACTUATOR_FREE)
                 self._free_looks = 0
 
@@ -239,6 +266,7 @@ class Plausibility:
                 self._motion_lost("frozen: the force changes and the travel does not")
             elif still:
                 self._port.log("detection", f"actuator jammed: {current_a:.1f} A without motion")
+                self._codes.failed(ACTUATOR_JAMMED, self._now_ns)
                 self._application.fails(EmbEvent.ACTUATOR_JAMMED)
             else:
                 self._stall_count = 0
@@ -277,6 +305,7 @@ class Plausibility:
                     "detection",
                     f"motor slow: {speed_radps:.0f} rad/s after 15 ms of full current",
                 )
+                self._codes.failed(ACTUATOR_SLOW, self._now_ns)
             self._application.happens(EmbEvent.ACTUATOR_SLOW)
 
     # -- lock, temperature, supply --------------------------------------------------------------
@@ -291,14 +320,17 @@ class Plausibility:
         pins = self._inputs
         least_n = p.plausibility.lock_force_share_ratio * p.park_force_n
         if pins.get("park_lock_state", 1.0) > 0.0 and pins["clamp_force_n"] >= least_n:
+            self._codes.passed(LOCK_OPEN, now_ns)
             return
         self._lock_losses += 1
         self._port.log(
             "detection", f"park lock: open, or {pins['clamp_force_n']:.0f} N left of the force"
         )
         self._locked_ns = None
+        self._codes.failed(LOCK_OPEN, now_ns)
         if self._lock_losses >= p.plausibility.lock_attempts:
             self.lock_fault = True
+            self._codes.failed(LOCK_FAULT, now_ns)
             self._application.lock_trusted = False
             self._application.warning = True
         self._port.log("reaction", "park brake applied again by the motor")
@@ -313,11 +345,15 @@ class Plausibility:
             self._undervoltage = under
             word = "low" if under else "well again"
             self._port.log("detection", f"supply {word}: {supply_v:.1f} V")
+            self._codes.test(SUPPLY_LOW, under, self._now_ns)
         was_hot = self._temperature_c > p.motor_warning_c
         hot = temperature_c > p.motor_warning_c
         if hot is not was_hot:
             word = "hot" if hot else "cool again"
             self._port.log("detection", f"motor {word}: {temperature_c:.0f} degC")
+            self._codes.test(MOTOR_HOT, hot, self._now_ns)
+            if not hot:
+                self._codes.passed(MOTOR_TOO_HOT, self._now_ns)
         self._temperature_c = temperature_c
         share_ratio = 1.0
         if under:
@@ -335,5 +371,6 @@ class Plausibility:
             application.limit_available(available_n)
         if temperature_c >= p.motor_stop_c and application.state not in _NO_JUDGEMENT:
             self._port.log("detection", f"motor too hot: {temperature_c:.0f} degC")
+            self._codes.failed(MOTOR_TOO_HOT, self._now_ns)
             application.happens(EmbEvent.OVERHEATED)
             application.switch_off()

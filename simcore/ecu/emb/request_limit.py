@@ -24,7 +24,9 @@ from math import inf
 
 from simcore.ecu.emb.communication import QUALITY_VALID
 from simcore.ecu.emb.parameters import EmbParameters
+from simcore.ecu.emb.trouble_codes import REQUEST_LIMITED
 from simcore.ecu.runtime import Reception
+from simcore.ecu.runtime.trouble_codes import NO_TROUBLE_CODES, TroubleCodeReports
 from simcore.network import SignalReader
 from simcore.units import NS_PER_MS, NS_PER_S
 
@@ -39,6 +41,7 @@ class RequestLimit:
         "_before_ratio",
         "_beyond_count",
         "_beyond_ns",
+        "_codes",
         "_data",
         "_enabled",
         "_log",
@@ -60,6 +63,7 @@ class RequestLimit:
         log: Callable[[str, str], None],
         *,
         enabled: bool = True,
+        codes: TroubleCodeReports = NO_TROUBLE_CODES,
     ) -> None:
         """`enabled=False` follows every request."""
         self._enabled = enabled
@@ -67,6 +71,7 @@ class RequestLimit:
         self._pedal = pedal
         self._read_pedal = read_pedal
         self._log = log
+        self._codes = codes
         self._data: bytes | None = None
         self._read_ns = -_RECENT_NS - 1
         self._share_ratio = self._before_ratio = 0.0
@@ -106,54 +111,61 @@ class RequestLimit:
     ) -> float:
         """What of a request is followed, `previous_n` being what was followed before it."""
         if force_n <= previous_n or not self._enabled:
-            self.settle(emergency)
+            self.settle(emergency, now_ns)
             return force_n
         p = self._parameters
         # Half a cycle of jitter: the command after so many others.
         confirming_ns = p.confirm_commands * cycle_ns - cycle_ns // 2
         if emergency and now_ns - self.emergency_ns >= confirming_ns:
-            return self._followed(force_n)
+            return self._followed(force_n, now_ns)
         pedal_n = self.explained_n(now_ns)
         explained_n = 0.0 if pedal_n == inf else pedal_n
         if force_n <= explained_n:
-            return self._followed(force_n)
+            return self._followed(force_n, now_ns)
         step_n = p.assist_gradient_n_per_s * cycle_ns / NS_PER_S
         most_n = max(explained_n, previous_n, p.assist_force_ratio * p.force_control.force_max_n)
         allowed_n = min(max(explained_n, previous_n) + step_n, most_n)
         if force_n <= allowed_n:
-            return self._followed(force_n)
+            return self._followed(force_n, now_ns)
         in_a_row = now_ns - self._beyond_ns <= cycle_ns + cycle_ns // 2
         self._beyond_count = self._beyond_count + 1 if in_a_row else 1
         self._beyond_ns = now_ns
         assist_n = inf if pedal_n == inf else p.assist_explained_ratio * p.pedal_direct_force_n
         if force_n <= assist_n and self._beyond_count > p.confirm_commands:
-            return self._followed(force_n)
+            return self._followed(force_n, now_ns)
         if force_n > max(allowed_n + p.implausible_step_n, assist_n):
             if emergency:
                 self.doubted_n = force_n
             elif not self.limiting:
                 self._detect(
                     f"request of {force_n:.0f} N, {previous_n:.0f} N before: neither pedal nor "
-                    "emergency braking explains it"
+                    "emergency braking explains it",
+                    now_ns,
                 )
                 self._log("reaction", f"request limited to {allowed_n:.0f} N")
         return allowed_n
 
-    def settle(self, emergency: int) -> None:
+    def settle(self, emergency: int, now_ns: int) -> None:
         """The request does not rise any more; with the flag gone what was doubted was nonsense."""
         if self.doubted_n and not emergency and not self.limiting:
-            self._detect(f"request of {self.doubted_n:.0f} N withdrawn, nothing has explained it")
-        self.doubted_n = 0.0
-        self.limiting = False
+            text = f"request of {self.doubted_n:.0f} N withdrawn, nothing has explained it"
+            self._detect(text, now_ns)
+        self._end(now_ns)
 
-    def _followed(self, force_n: float) -> float:
-        self.doubted_n = 0.0
-        self.limiting = False
+    def _followed(self, force_n: float, now_ns: int) -> float:
+        self._end(now_ns)
         return force_n
 
-    def _detect(self, text: str) -> None:
+    def _end(self, now_ns: int) -> None:
+        self.doubted_n = 0.0
+        if self.limiting:
+            self.limiting = False
+            self._codes.passed(REQUEST_LIMITED, now_ns)
+
+    def _detect(self, text: str, now_ns: int) -> None:
         self.limiting = True
         self._log("detection", text)
+        self._codes.failed(REQUEST_LIMITED, now_ns)
 
     def _pedal_share(self, data: bytes) -> float:
         """Share of the full travel, by the channel that says more; infinite without any."""

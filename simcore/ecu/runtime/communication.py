@@ -12,7 +12,7 @@ is taken; without `deadline` nobody notices that frames are missing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from simcore.bus import Frame
 from simcore.ecu.runtime.unchecked import AlwaysValid, LengthOnly
@@ -210,10 +210,28 @@ def checker_of(message: Message, length: int, without: frozenset[str]) -> Checke
     return LengthOnly(length) if "e2e" in without else e2e_receiver(message.e2e, length)
 
 
+class _Muted:
+    """The port of a message that is stopped: nothing goes out."""
+
+    __slots__ = ("_port",)
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+
+    def __getattr__(self, name: str) -> Any:
+        # Copying and pickling look for dunders before there is a port to ask.
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._port, name)
+
+    def send(self, frame: Frame, channel: str | None = None) -> None:
+        """Nothing."""
+
+
 class Transmission:
     """A message as one ECU sends it: packed, protected, handed to the controller."""
 
-    __slots__ = ("_pack", "_port", "_sender", "_template", "channel", "message")
+    __slots__ = ("_pack", "_port", "_sender", "_stopped", "_template", "channel", "message")
 
     def __init__(self, message: Message, port: Port, pack: Callable[[int], bytes]) -> None:
         self.message = message
@@ -228,8 +246,20 @@ class Transmission:
             bitrate_switch=message.bitrate_switch,
         )
         self._sender: E2eSender | None = None
+        self._stopped: tuple[Port, E2eSender | None] | None = None
+        """What sends, while nothing is to be sent."""
         if message.e2e is not None:
             self._sender = e2e_sender(message.e2e, message.length)
+
+    def set_sending(self, sending: bool) -> None:
+        """Send from now on, or only pack: the E2E counter of a stopped message stands still."""
+        if sending is (self._stopped is None):
+            return
+        if self._stopped is None:
+            self._stopped = self._port, self._sender
+            self._port, self._sender = cast("Port", _Muted(self._port)), None
+        else:
+            (self._port, self._sender), self._stopped = self._stopped, None
 
     def transmit(self, now_ns: int) -> None:
         """Pack the current values and request transmission."""

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from simcore.ecu.runtime.communication import DEADLINE_CYCLES, Reception
+from simcore.ecu.runtime.trouble_code_rows import BUS_LOST, SENDER_SILENT
+from simcore.ecu.runtime.trouble_codes import NO_TROUBLE_CODES, TroubleCodeReports
 from simcore.ecu.seam import Port
 from simcore.network import Message
 from simcore.protection import E2eStatus
@@ -133,10 +135,11 @@ class RedundantReception(Reception):
 class LaneWatch:
     """What one ECU on two buses knows about them. `look` from a periodic task while `changed`."""
 
-    __slots__ = ("_port", "_receptions", "_silent", "changed", "lost")
+    __slots__ = ("_port", "_receptions", "_silent", "changed", "codes", "lost")
 
     def __init__(self, port: Port) -> None:
         self._port = port
+        self.codes: TroubleCodeReports = NO_TROUBLE_CODES
         self._receptions: list[RedundantReception] = []
         self._silent: tuple[set[str], set[str]] = (set(), set())
         """Per lane: senders reported silent on it."""
@@ -179,8 +182,10 @@ class LaneWatch:
             if lost != self.lost[lane]:
                 self.lost[lane] = lost
                 self._log(f"{self._port.channels[lane]} {'lost' if lost else 'back'}")
+                self.codes.test(BUS_LOST[lane], lost, now_ns)
             if not lost:
                 self._look_at_senders(lane, silent, newest_ns)
+                self.codes.test(SENDER_SILENT[lane], bool(self._silent[lane]), now_ns)
 
     def _look_at_senders(
         self, lane: int, silent: Sequence[RedundantReception], newest_ns: int

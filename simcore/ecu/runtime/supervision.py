@@ -18,6 +18,8 @@ from functools import partial
 
 from simcore.ecu.runtime.schedule import Action
 from simcore.ecu.runtime.status_log import log_change
+from simcore.ecu.runtime.trouble_code_rows import SUPERVISION_EXPIRED, SUPERVISION_FAILED
+from simcore.ecu.runtime.trouble_codes import NO_TROUBLE_CODES, TroubleCodeReports
 from simcore.ecu.seam import Port
 from simcore.errors import UsageError
 from simcore.units import format_ns
@@ -182,6 +184,9 @@ class Supervision:
         """Whether `demand_safe_state` was called since power on."""
         return False
 
+    def report_to(self, codes: TroubleCodeReports) -> None:
+        """Where trouble codes of the supervision go."""
+
     def set_mode(self, name: str, now_ns: int) -> None:
         """Change to another supervision mode."""
 
@@ -196,6 +201,7 @@ class WatchdogSupervision(Supervision):
     """The Watchdog Manager of one ECU, its log, and the service of the external watchdog."""
 
     __slots__ = (
+        "_codes",
         "_demanded",
         "_has_watchdog",
         "_may_serve",
@@ -211,6 +217,7 @@ class WatchdogSupervision(Supervision):
         super().__init__()
         self.settings = settings
         self._port = port
+        self._codes: TroubleCodeReports = NO_TROUBLE_CODES
         # A port of somebody else's making may lack the attribute.
         self._has_watchdog = hasattr(port, "watchdog")
         self._demanded = False
@@ -220,7 +227,7 @@ class WatchdogSupervision(Supervision):
         self.manager = WatchdogManager(settings, port.memory)
         self._may_serve = False
         # That the entities of the first mode are supervised now goes without saying.
-        self._tell(tuple(each for each in self.manager.start(now_ns) if not each.entity))
+        self._tell(tuple(each for each in self.manager.start(now_ns) if not each.entity), now_ns)
         first = self.manager.first_expired
         if first is not None:
             port.log("note", f"supervision: {first} had expired first before this start")
@@ -268,7 +275,7 @@ class WatchdogSupervision(Supervision):
 
     def set_mode(self, name: str, now_ns: int) -> None:
         """Change to another supervision mode. Raises `UsageError` for none of the settings."""
-        self._tell(self.manager.set_mode(name, now_ns))
+        self._tell(self.manager.set_mode(name, now_ns), now_ns)
 
     def demand_safe_state(self, reason: str) -> None:
         """Monitoring of function found a danger: no more service until the next reset."""
@@ -306,7 +313,7 @@ class WatchdogSupervision(Supervision):
         """Judge what the others did, then serve the external watchdog."""
         changes = self.manager.main_function(now_ns)
         if changes:
-            self._tell(changes)
+            self._tell(changes, now_ns)
         # Asked anew each time: a fault may stand between the software and its watchdog.
         line = self._port.watchdog if self._has_watchdog else None
         if line is not None:
@@ -317,9 +324,19 @@ class WatchdogSupervision(Supervision):
         if line is not None:
             line.service.step(line, now_ns, allowed=self._may_serve)
 
-    def _tell(self, changes: tuple[StatusChange, ...]) -> None:
+    def _tell(self, changes: tuple[StatusChange, ...], now_ns: int) -> None:
         """Of the manager's status only changes are looked at: they are rare."""
         self.global_status = self.manager.global_status
         self._may_serve = self.manager.may_trigger and not self._demanded
         for change in changes:
             log_change(self._port.log, change)
+            if change.after is LocalStatus.FAILED:
+                self._codes.failed(SUPERVISION_FAILED, now_ns)
+            elif change.after is LocalStatus.EXPIRED:
+                self._codes.failed(SUPERVISION_EXPIRED, now_ns)
+        if self.global_status is GlobalStatus.OK:
+            self._codes.passed(SUPERVISION_FAILED, now_ns)
+
+    def report_to(self, codes: TroubleCodeReports) -> None:
+        """See `Supervision.report_to`."""
+        self._codes = codes
