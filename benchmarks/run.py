@@ -11,13 +11,14 @@ from benchmarks import (
     bench_decode,
     bench_protection,
     bench_restbus,
+    bench_update,
 )
 
 
 def main() -> None:
     print(f"{platform.python_implementation()} {platform.python_version()}, one process, CPU time")
     codec = (bench_codec, bench_decode, bench_protection)
-    for benchmark in (*codec, bench_bus, bench_restbus, bench_chassis):
+    for benchmark in (*codec, bench_bus, bench_restbus, bench_chassis, bench_update):
         print()
         benchmark.main()
 

@@ -21,7 +21,7 @@ def torque_nm(rig: Rig, corners: list[str], since_ns: int) -> np.ndarray:
     )
 
 
-@scenario(requirements=["SAF-001", "DEG-001"], cases=CORNERS)
+@scenario(requirements=["SAF-001", "DEG-001", "DIA-002"], cases=CORNERS)
 def silent_actuator(rig: Rig, corner: str) -> None:
     """One EMB goes silent during moderate braking; then a full stop from 100 km/h without it."""
     rig.vehicle.set_friction(1.05)
@@ -89,6 +89,31 @@ def silent_actuator(rig: Rig, corner: str) -> None:
     rig.report("stopping distance with one brake lost", f"{stop.distance_m:.1f} m")
     rig.report("largest lateral offset", f"{stop.lateral_offset_m:.2f} m")
     check_residual(rig, corner, stop.stopped, stop.mfdd_mps2)
+    trouble_code(rig, corner)
+
+
+def trouble_code(rig: Rig, corner: str) -> None:
+    """DIA-002: the CDC kept the loss, its status and what it saw; a tester can read both."""
+    number = list(TORQUE_NM_PER_N).index(corner)
+    code = bytes((0x5A, 0x10 + number, 0x87))
+    listed = rig.tester.request("CDC", bytes.fromhex("19 02 08")) or b""
+    records = [listed[at : at + 4] for at in range(3, len(listed), 4)]
+    status = next((record[3] for record in records if record[:3] == code), 0)
+    rig.check(
+        "DIA-002",
+        status & 0x09 == 0x09,
+        measured=f"0x{status:02X}",
+        limit="testFailed and confirmedDTC",
+        text=f"status of C1A1{number}-87 in the CDC",
+    )
+    snapshot = rig.tester.request("CDC", b"\x19\x04" + code + b"\xff") or b""
+    rig.check(
+        "DIA-002",
+        snapshot[:2] == b"\x59\x04" and len(snapshot) > 10,
+        measured=f"{len(snapshot)} bytes",
+        limit="a snapshot record",
+        text="what the CDC saw when it lost the brake",
+    )
 
 
 @scenario(requirements=["DEG-001"], cases=CORNERS)

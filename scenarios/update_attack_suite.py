@@ -2,10 +2,11 @@
 
 from simcore import Rig, ms, s, scenario
 from simcore.rig import WORKSHOP, Backend, Campaign
-from simcore.rig.software import ecu_key
+from simcore.rig.software import ecu_key, signed_image
 from simcore.units import NS_PER_S
 from simcore.update.attacks import CATALOGUE, AttackCase, Stage
 from simcore.update.bundle_phases import BundlePhase
+from simcore.update.image import SigningKey
 from simcore.update.metadata_keys import public_key
 from simcore.update.states import UpdateState
 from simcore.update.version_report import verify_report
@@ -15,6 +16,12 @@ NODES = (PRIMARY, SECONDARY)
 INSTALLED, NEW = "1.1.0", "2.0.0"
 SIZE = 4 * 1024
 DAY_NS = 86_400 * NS_PER_S
+THIEF = SigningKey.of(0, "thief")
+REFUSALS = {
+    "repository keys": "arbitrary software: key unknown",
+    "repository keys, old software": "rollback: security counter",
+    "flash": "bootloader refused the image",
+}
 
 
 @scenario(requirements=["OTA-001", "BRK-003"])
@@ -92,3 +99,65 @@ def state(rig: Rig, node: str) -> UpdateState:
 def over(rig: Rig, node: str) -> bool:
     """Whether the client has ended the campaign, or never begun it."""
     return state(rig, node) in (UpdateState.FAILED, UpdateState.IDLE)
+
+
+THEFTS = [
+    {"theft": "repository keys"},
+    {"theft": "repository keys, old software"},
+    {"theft": "flash"},
+]
+
+
+@scenario(requirements=["OTA-001", "BRK-008"], cases=THEFTS)
+def update_foreign_image(rig: Rig, theft: str) -> None:
+    """Behind the metadata: with every repository's keys, or pins on the flash, still no malware."""
+    rig.set_park_brake(True)
+    rig.set_power_mode("Park")
+    rig.run_for(s(3))
+    in_flash = theft == "flash"
+    backend = Backend()
+    backend.campaign(
+        INSTALLED,
+        now_ns=rig.now_ns,
+        nodes=NODES,
+        size=SIZE,
+        key=THIEF if theft == "repository keys" else None,
+        security_counter=0 if theft.endswith("old software") else None,
+    )
+    campaign = Campaign(rig, backend, pace=WORKSHOP)
+    campaign.load()
+    campaign.wait(timeout=s(30))
+    if in_flash:
+        exchange_image(rig, SECONDARY)
+        campaign.settle(timeout=s(30))
+        rig.run_for(ms(500))
+    for node in (SECONDARY,) if in_flash else NODES:
+        steps = [e.text for e in rig.log.events if e.source == node and e.kind == "state"]
+        refused = [text for text in steps if text.endswith(REFUSALS[theft])]
+        rig.check(
+            "OTA-001",
+            bool(refused),
+            measured=refused[0] if refused else "accepted",
+            limit=REFUSALS[theft],
+            text=f"what {node} refuses it for",
+        )
+    versions = campaign.versions()
+    rig.check(
+        "OTA-001",
+        set(versions.values()) == {"1.0.0"},
+        measured=str(versions),
+        limit="all 1.0.0",
+        text="what runs in the end",
+    )
+    held_n = min(rig.vehicle.clamp_force_n[2:])
+    rig.check("BRK-008", held_n >= 11_000, measured=held_n, limit=">= 11000 N", text="still parked")
+
+
+def exchange_image(rig: Rig, node: str) -> None:
+    """Write a thief's image over the verified one, past the controller."""
+    software = rig.node(node).software
+    candidate = software.settings.layout.candidate.on(software.flash)
+    image = signed_image("EMB-HW", INSTALLED, size=SIZE, security_counter=9, key=THIEF)
+    unit, sector = candidate.program_size, candidate.sector_size
+    candidate.erase(0, -(-len(image) // sector) * sector)
+    candidate.program(0, image.ljust(-(-len(image) // unit) * unit, b"\xff"))

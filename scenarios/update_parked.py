@@ -70,7 +70,7 @@ def refused_without_guard(rig: Rig, campaign: Campaign) -> None:
         act()
         rig.run_for(ms(300) if text == "rolling" else ms(2800) if wanted == 0x90 else s(1))
         for node in ("CDC", "EMB_FL"):
-            request = bytes.fromhex("31 01 02 13 01")
+            request = bytes.fromhex("31 01 02 13")
             response = campaign.order(node, request)
             state = campaign.status(node)
             rig.check(

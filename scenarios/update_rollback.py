@@ -72,10 +72,10 @@ def update_rollback(rig: Rig, node: str, fault: str) -> None:
     )
     campaign.load()
     campaign.wait(timeout=s(10))
-    blocked = {each: campaign.status(each).state for each in NODES}
+    blocked = [campaign.status(each) for each in NODES]
     rig.check(
         "OTA-001",
-        all(state in (UpdateState.FAILED, UpdateState.IDLE) for state in blocked.values()),
+        all(each and each.state in (UpdateState.FAILED, UpdateState.IDLE) for each in blocked),
         measured="; ".join(campaign.failures.values()) or "loaded",
         limit="refused",
         text="the same campaign once more",

@@ -21,6 +21,7 @@ from simcore.cli.restbus import restbus
 from simcore.cli.rta import rta
 from simcore.cli.run import run
 from simcore.cli.serve import serve
+from simcore.cli.update import update
 from simcore.errors import InputError, SimcoreError, UsageError
 from simcore.version import __version__
 
@@ -36,6 +37,7 @@ cli.add_command(list_scenarios)
 cli.add_command(faults)
 cli.add_command(ftti)
 cli.add_command(diag)
+cli.add_command(update)
 cli.add_command(audit)
 cli.add_command(power_cut)
 cli.add_command(dbc)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import os
 import sys
@@ -16,7 +15,7 @@ from simcore.cli.exits import Exit
 from simcore.cli.output import unbroken_output
 
 if TYPE_CHECKING:
-    from simcore.update.power_cut import Story, SweepResult
+    from simcore.update.power_cut import Story, SweepPlan, SweepResult
 
 
 DENSITY = {"single": (6, 12), "bundle": (1, 3)}
@@ -62,7 +61,7 @@ DENSITY = {"single": (6, 12), "bundle": (1, 3)}
     "--report",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Write power_cut.html and power_cut.json into DIR.",
+    help="Write power_cut.html, .json and .csv into DIR.",
 )
 def power_cut(
     device: str,
@@ -106,8 +105,7 @@ def power_cut(
     if json_file is not None:
         json_file.write_text(text, encoding="utf-8")
     if report is not None:
-        (report / "power_cut.json").write_text(text, encoding="utf-8")
-        (report / "power_cut.html").write_text(_page(results), encoding="utf-8")
+        _write_report(report, results, plan, text)
     passed = all(result.passed for result in results)
     raise click.exceptions.Exit(int(Exit.PASSED if passed else Exit.CHECK_FAILED))
 
@@ -131,9 +129,23 @@ def _stories(device: str) -> Sequence[Story]:
         SingleUpdateStory(),
         SingleUpdateStory(plot=UpdatePlot.ROLLBACK),
         SingleUpdateStory(plot=UpdatePlot.HANG),
+        SingleUpdateStory(plot=UpdatePlot.HANG_AT_START),
         SingleUpdateStory(plot=UpdatePlot.REFUSED),
         SingleUpdateStory(unstable=True),
+        SingleUpdateStory(plot=UpdatePlot.ROLLBACK, unstable=True),
     )
+
+
+def _write_report(folder: Path, results: Sequence[SweepResult], plan: SweepPlan, text: str) -> None:
+    from simcore.report.files import write_file
+    from simcore.report.update_power_cut import power_cut_csv, power_cut_page
+    from simcore.version import __version__
+
+    page = power_cut_page(results, plan, version=__version__)
+    table = power_cut_csv(results)
+    write_file(folder / "power_cut.html", page.encode(), what="HTML report")
+    write_file(folder / "power_cut.json", text.encode(), what="JSON report")
+    write_file(folder / "power_cut.csv", table.encode(), what="CSV report")
 
 
 class _ProgressLine:
@@ -220,24 +232,3 @@ def _print(results: Sequence[SweepResult]) -> None:
     for line in _bad_lines(results):
         click.echo(line)
     click.echo(_summary(results))
-
-
-def _page(results: Sequence[SweepResult]) -> str:
-    head = "".join(f"<th>{html.escape(each)}</th>" for each in HEADS)
-    body = "\n".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in _row(result)) + "</tr>"
-        for result in results
-    )
-    bad = "".join(f"<li>{html.escape(line)}</li>" for line in _bad_lines(results))
-    style = (
-        "body{font:14px sans-serif;margin:2em}table{border-collapse:collapse}"
-        "td,th{border:1px solid #999;padding:.3em .6em;text-align:right}"
-        "td:first-child,th:first-child{text-align:left}"
-    )
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>power cuts</title><style>{style}</style></head><body>\n"
-        "<h1>Power cut at every flash operation</h1>\n"
-        f"<p>{html.escape(_summary(results))}</p>\n"
-        f"<table><tr>{head}</tr>\n{body}\n</table>\n<ul>{bad}</ul>\n</body></html>\n"
-    )

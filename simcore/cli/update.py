@@ -42,19 +42,14 @@ HEADS = (
 )
 
 
-class SizeType(click.ParamType):
+def _size(context: click.Context, parameter: click.Parameter, text: str) -> int:
     """A number of bytes: `24K`, `2M`, `4096`."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        if isinstance(value, int):
-            return value
-        text = str(value).strip().upper()
-        number, factor = (text[:-1], _FACTORS[text[-1]]) if text[-1:] in _FACTORS else (text, 1)
-        if not number.isascii() or not number.isdigit() or not int(number):
-            self.fail(f"{value!r} is no size such as 24K or 2M", param, ctx)
-        return int(number) * factor
+    number, factor = text.strip().upper(), 1
+    if number[-1:] in _FACTORS:
+        number, factor = number[:-1], _FACTORS[number[-1]]
+    if not number.isascii() or not number.isdigit() or not int(number):
+        raise click.BadParameter(f"{text!r} is no size such as 24K or 2M")
+    return int(number) * factor
 
 
 @click.command(short_help="Update the software of the whole vehicle.")
@@ -62,7 +57,7 @@ class SizeType(click.ParamType):
 @click.option("--nodes", metavar="NODE,...", help="ECUs to update. Default: all that can be.")
 @click.option(
     "--size",
-    type=SizeType(),
+    callback=_size,
     default="24K",
     show_default=True,
     metavar="SIZE",
@@ -148,6 +143,8 @@ def update(
         _print(result, display)
         for kind, path in files:
             click.echo(f"{kind:<8} {path}")
+        click.echo(_verdict(result))
+        click.echo(f"digest {result.digest}")
     raise click.exceptions.Exit(int(Exit.PASSED if result.all_new else Exit.CHECK_FAILED))
 
 
@@ -337,14 +334,14 @@ def _print(result: UpdateResult, display: _Display) -> None:
     for ecu in result.ecus:
         if ecu.why and ecu.node not in named:
             click.echo(f"{ecu.node}: {ecu.why}")
+    for finding in result.findings:
+        click.echo(f"finding  {finding}")
     spent_s, wall_s = display.whole
     faster = f"{spent_s / wall_s:.1f}" if wall_s > 0 else "?"
     click.echo(
         f"{spent_s:.2f} s simulated in {wall_s:.2f} s, {faster} x faster; "
         f"bus load {result.bus_load_ratio:.0%}"
     )
-    click.echo(_verdict(result))
-    click.echo(f"digest {result.digest}")
 
 
 def _verdict(result: UpdateResult) -> str:
@@ -367,6 +364,7 @@ def _as_data(result: UpdateResult, display: _Display) -> dict[str, Any]:
         "simulated_s": spent_s,
         "wall_s": wall_s,
         "bus_load": result.bus_load_ratio,
+        "findings": list(result.findings),
         "digest": result.digest,
         "ecus": [
             {

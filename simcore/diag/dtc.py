@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, unique
 from functools import cached_property
+from hashlib import blake2b
 
 from simcore.diag.dtc_debounce import NO_DEBOUNCE, Debounce
 from simcore.errors import UsageError
@@ -170,6 +171,16 @@ class DtcSettings:
     def by_code(self) -> dict[int, Dtc]:
         """Code -> DTC."""
         return {dtc.code: dtc for dtc in self.dtcs}
+
+    @cached_property
+    def layout(self) -> bytes:
+        """Four bytes that change with whatever the meaning of a stored record depends on."""
+        digest = blake2b(digest_size=4)
+        for dtc in self.dtcs:
+            digest.update(f"{dtc.code:06X} {dtc.events} ".encode())
+            items = ",".join(f"{item.did:04X}:{item.size}" for item in dtc.snapshot)
+            digest.update(items.encode())
+        return digest.digest()
 
     @cached_property
     def by_name(self) -> dict[str, Dtc]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
-from hashlib import blake2b
 
 from simcore.diag.dtc import Dtc, DtcSettings
 from simcore.diag.dtc_entry import Entry, Event
@@ -34,15 +33,6 @@ class Record:
         self.entries = entries
         self.cycle_is_open = cycle_is_open
         self.has_overflowed = overflow
-
-
-def layout_of(settings: DtcSettings) -> bytes:
-    """Four bytes that change with whatever the record's meaning depends on."""
-    digest = blake2b(digest_size=4)
-    for dtc in settings.dtcs:
-        digest.update(f"{dtc.code:06X} {dtc.events} ".encode())
-        digest.update(",".join(f"{item.did:04X}:{item.size}" for item in dtc.snapshot).encode())
-    return digest.digest()
 
 
 def encode(
@@ -74,7 +64,7 @@ def encode(
         )
         for number, data in entry.snapshots.items():
             parts.append(bytes((number,)) + data)
-    head = _HEAD.pack(_MAGIC, layout_of(settings), cycle_is_open, has_overflowed, count)
+    head = _HEAD.pack(_MAGIC, settings.layout, cycle_is_open, has_overflowed, count)
     body = head + b"".join(parts)
     return body + _CRC.pack(zlib.crc32(body))
 
@@ -85,7 +75,7 @@ def decode(settings: DtcSettings, events: Sequence[Event], data: bytes) -> Recor
     if len(data) < _HEAD.size + _CRC.size or _CRC.pack(zlib.crc32(body)) != checksum:
         return f"checksum wrong over {len(data)} bytes"
     magic, layout, is_open, overflow, count = _HEAD.unpack_from(body)
-    if magic != _MAGIC or layout != layout_of(settings):
+    if magic != _MAGIC or layout != settings.layout:
         return "made for another table of trouble codes"
     if count > settings.size:
         return f"{count} entries in a memory of {settings.size}"

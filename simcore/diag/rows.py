@@ -287,6 +287,8 @@ class ServiceRule(Row):
     condition: Condition | None = field(default=None, kw_only=True, metadata=_HANDLER)
     is_offered: bool = field(default=True, kw_only=True)
     """False takes the service out of the ECU altogether."""
+    refused: tuple[int, ...] = field(default=(), kw_only=True)
+    """Of CommunicationControl: sub-functions refused with 0x22 for application messages."""
 
 
 # ---- checks ----

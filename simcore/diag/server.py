@@ -305,6 +305,11 @@ class UdsServer:
         rule = self.table.session(self.state.session)
         return 0 if rule is None else rule.p2_star_ns
 
+    def end_session(self, now_ns: int) -> None:
+        """The ECU ends the session by itself: default session, with all that this restores."""
+        self._s3_ns = None
+        self.state.enter(Session.DEFAULT, now_ns)
+
     def _restart_s3(self, now_ns: int) -> None:
         runs = self.state.session != Session.DEFAULT or bool(self.state.authentication.roles)
         self._s3_ns = now_ns + self.table.timing.s3_ns if runs else None

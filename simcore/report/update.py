@@ -243,8 +243,8 @@ def _load(bus: BusStatistics, transfers: Sequence[TransferRecord]) -> BusLoad:
     return BusLoad(channel=bus.channel, during_ratio=_mean(during), otherwise_ratio=_mean(others))
 
 
-def _mean(loads: Sequence[float]) -> float | None:
+def _mean(shares_ratio: Sequence[float]) -> float | None:
     """To the nanosecond per second: the order of adding up does not show."""
-    if not loads:
+    if not shares_ratio:
         return None
-    return sum(round(load * NS_PER_S) for load in loads) / len(loads) / NS_PER_S
+    return sum(round(load * NS_PER_S) for load in shares_ratio) / len(shares_ratio) / NS_PER_S

@@ -33,7 +33,8 @@ _LETTER_IN_BAR_PX = 6
 
 GROUPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("load", "load", ("CHECKING", "PENDING_CONSENT", "DOWNLOADING", "VERIFYING", "READY")),
-    ("stage", "install, staged", ("INSTALLING", "STAGED", "GATHERING")),
+    ("install", "install", ("INSTALLING",)),
+    ("staged", "staged", ("STAGED", "GATHERING")),
     ("boot", "activate", ("ACTIVATING", "BOOT_SWAP")),
     ("trial", "trial", ("TRIAL",)),
     ("done", "commit", ("COMMITTING", "COMMITTED")),
@@ -96,7 +97,8 @@ class UpdateChart:
         """What of the run the chart shows."""
         if not self._is_cut:
             return "Shown is the whole run."
-        return f"Shown is {format_ns(self._begin_ns)} to {format_ns(self._end_ns)}."
+        begin, end = format_seconds(self._begin_ns), format_seconds(self._end_ns)
+        return f"Shown is {begin} s to {end} s."
 
     def svg(self) -> str:
         """The picture as text."""

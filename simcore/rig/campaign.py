@@ -227,9 +227,7 @@ class Campaign:
 
     # -- activation -------------------------------------------------------------------------------
 
-    def settle(
-        self, *, timeout: int, on_round: Callable[[], object] | None = None
-    ) -> BundlePhase:
+    def settle(self, *, timeout: int, on_round: Callable[[], object] | None = None) -> BundlePhase:
         """Carry statuses to the coordinator and its orders to the members until it is over.
 
         `on_round` is called after each round of that.
@@ -270,16 +268,14 @@ class Campaign:
         return response[5:]
 
     def _carry_out(self, order: MemberOrder) -> None:
-        option = b"\x01" if order.kind is OrderKind.ACTIVATE else b""
-        if order.authorisation is not None:
-            option = order.authorisation.to_bytes()
+        option = b"" if order.authorisation is None else order.authorisation.to_bytes()
         wrong = refusal(self.order(order.ecu_id, routine(_RIDS[order.kind], option)))
         if wrong:
             self.refusals[order.ecu_id] = f"{order.kind.name}: {wrong}"
 
     def activate(self, node: str) -> str:
         """Activate one ECU by itself; what was refused, empty for nothing."""
-        return refusal(self.order(node, routine(ACTIVATE_RID, b"\x01")))
+        return refusal(self.order(node, routine(ACTIVATE_RID)))
 
     def cancel(self, node: str) -> str:
         """Let an ECU give the campaign up; what was refused, empty for nothing."""

@@ -29,6 +29,7 @@ ROWS: tuple[Row, ...] = (
     *ftti_rows_robustness.ROWS,
 )
 IN_NO_ROW: dict[str, str] = {
+    "FlashPowerCut": "needs an update under way: the sweep of `simcore power-cut` does it",
     "AckSuppressed": "one node's acknowledgement changes nothing where others give theirs",
     "BitError": "wire: one frame, repeated by the controller within its cycle",
     "DominantPulse": "wire: one frame, repeated by the controller within its cycle",

@@ -15,12 +15,14 @@ from simcore.rig.result import Event
 class Pauses:
     """Watches the event log for them; see `Bench.pauses`."""
 
-    __slots__ = ("_recorder", "stopped")
+    __slots__ = ("_recorder", "restarted", "stopped")
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self.stopped: dict[str, int] = {}
         """Nodes that a tester keeps from sending, and since when."""
+        self.restarted: set[str] = set()
+        """Nodes that have reset themselves."""
 
     def look(self, event: Event) -> None:
         """An event was recorded."""
@@ -29,6 +31,7 @@ class Pauses:
         if event.text.startswith(RESET_TEXT):
             self.stopped.pop(event.source, None)
             self._recorder.restart(event.source)
+            self.restarted.add(event.source)
         elif event.text.startswith(COMMUNICATION_TEXT):
             if event.text.endswith("transmission off"):
                 self.stopped[event.source] = event.time_ns

@@ -199,7 +199,7 @@ class Backend:
                 hardware_id, version, size=size, security_counter=number
             )
             for number, version in enumerate(HISTORY, start=1)
-            for hardware_id in set(HARDWARE.values())
+            for hardware_id in sorted(set(HARDWARE.values()))
         }
         backend = cls()
         backend.repository = reference_repository(SEED, images).repository

@@ -212,7 +212,10 @@ class AllDone:
         self._dialogues = dialogues
 
     def __call__(self) -> bool:
-        return all(each.done or bool(each.failure) for each in self._dialogues)
+        for each in self._dialogues:  # noqa: SIM110 - asked after every instant
+            if not each.done and not each.failure:
+                return False
+        return True
 
 
 class FunctionalEnded:

@@ -18,7 +18,7 @@ from simcore.diag.codes import NEGATIVE_RESPONSE, POSITIVE_OFFSET, Nrc, Sid
 from simcore.ecu import Port
 from simcore.ecu.runtime.diagnostic_addresses import DiagnosticMessages
 from simcore.errors import UsageError
-from simcore.rig.tester_record import TesterRecord
+from simcore.rig.tester_record import DiagnosticRecord
 from simcore.transport import IsoTpLink, LinkSettings
 from simcore.units import format_ns
 
@@ -211,7 +211,7 @@ class TesterNode:
         """When the next cyclic TesterPresent is due."""
         self._present_period_ns = 0
         self._port: Port | None = None
-        self.record = TesterRecord()
+        self.record = DiagnosticRecord()
         """For the report."""
 
     # -- what it is asked to do -------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`TesterRecord`: transfers and traffic of the tester, kept for the report over the whole run.
+"""`DiagnosticRecord`: transfers and traffic of the tester, kept for the report over the whole run.
 
 Told every request with its outcome; it outlives a change of the tester's link settings, which
 begins the tester's own statistics anew.
@@ -111,7 +111,7 @@ class Transfer:
         )
 
 
-class TesterRecord:
+class DiagnosticRecord:
     """Transfers and traffic so far, all ECUs."""
 
     __slots__ = ("_open", "traffic", "transfers")

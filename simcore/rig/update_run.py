@@ -150,12 +150,14 @@ class UpdateResult:
     ended: BundlePhase
     ecus: tuple[EcuResult, ...]
     bus_load_ratio: float
+    findings: tuple[str, ...]
+    """What a module raised, and the like: there are none in a run that counts."""
     digest: str
 
     @property
     def all_new(self) -> bool:
-        """Whether every ECU says, signed, that it runs the new version."""
-        return all(ecu.version == self.plan.version for ecu in self.ecus)
+        """Whether every ECU says, signed, that it runs the new version, and nothing broke."""
+        return not self.findings and all(ecu.version == self.plan.version for ecu in self.ecus)
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -202,6 +204,7 @@ class UpdateRun:
             ended=ended,
             ecus=tuple(self._ecu(campaign, node, why.get(node, "")) for node in plan.nodes),
             bus_load_ratio=rig.buses[0].load_ratio,
+            findings=tuple(f"{each.source}: {each.text}" for each in rig.log.findings),
             digest=rig.digest,
         )
 
@@ -255,7 +258,9 @@ class UpdateRun:
         self._tell("the version before")
         before.load()
         if not self._await_loaded(before) or self._settle(before) is not BundlePhase.COMMITTED:
-            raise UsageError("update, version before", expected="COMMITTED", got=str(before.failures))
+            raise UsageError(
+                "update, version before", expected="COMMITTED", got=str(before.failures)
+            )
         backend.serve(plan.version)
         backend.ahead_ns += case.after_days * _DAY_NS
         backend.repository.start_attack(case.name)
@@ -409,9 +414,7 @@ def isotp_limit_per_s(
     """
     settings = messages.link_settings(messages.request, pace)
     request = messages.request
-    framing = Framing(
-        request.arbitration_id, b"", settings, is_extended_id=request.is_extended_id
-    )
+    framing = Framing(request.arbitration_id, b"", settings, is_extended_id=request.is_extended_id)
     room = settings.tx_dl - 1
     count = max(1, min(_SAMPLE, len(image) // room))
     total_ns = 0
@@ -419,9 +422,7 @@ def isotp_limit_per_s(
         head = bytes((CONSECUTIVE_FRAME << 4 | (number + 1) & 0x0F,))
         frame = framing.frame(head + image[number * room : (number + 1) * room])
         nominal_bits, data_bits = bit_counts(frame, iso=timing.iso)
-        total_ns += max(
-            timing.to_ns(nominal_bits + INTERMISSION_BITS, data_bits), settings.n_cs_ns
-        )
+        total_ns += max(timing.to_ns(nominal_bits + INTERMISSION_BITS, data_bits), settings.n_cs_ns)
     return _per_s(min(count * room, len(image)), total_ns)
 
 

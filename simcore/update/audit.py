@@ -69,6 +69,7 @@ class AuditLog:
         "_pending",
         "_copies",
         "_is_settled",
+        "_is_on_fresh_cells",
         "_broken",
         "_unsigned_count",
         "_is_closed",
@@ -102,6 +103,7 @@ class AuditLog:
         self._pending = found.pending
         self._copies = found.copies
         self._is_settled = False
+        self._is_on_fresh_cells = False
         self._broken = list(found.broken)
         kinds = [entry.kind for entry in reversed(found.entries)]
         self._unsigned_count = kinds.index(CHECKPOINT) if CHECKPOINT in kinds else len(kinds)
@@ -259,7 +261,8 @@ class AuditLog:
         """Program a record at the end; whether it is kept."""
         start, self._end = self._end, self._end + len(record)
         self._region.program(start, record)
-        times = 1 if self._is_settled else _READ_BACKS
+        times = 1 if self._is_on_fresh_cells else _READ_BACKS
+        self._is_on_fresh_cells = True
         return all(self._region.read(start, len(record)) == record for _ in range(times))
 
 

@@ -259,11 +259,10 @@ class BundleCoordinator:
         kind = None if status is None else self._kind(status)
         if status is None or kind is None:
             return None
-        if kind in (OrderKind.COMMIT, OrderKind.ROLL_BACK):
-            decision = Decision.COMMIT if kind is OrderKind.COMMIT else Decision.ROLLBACK
-            word = authorise(self.settings.key, status.campaign, decision)
-            return MemberOrder(ecu_id, kind, word)
-        return MemberOrder(ecu_id, kind)
+        decision = _SIGNED.get(kind)
+        if decision is None:
+            return MemberOrder(ecu_id, kind)
+        return MemberOrder(ecu_id, kind, authorise(self.settings.key, status.campaign, decision))
 
     def _kind(self, status: MemberStatus) -> OrderKind | None:
         """What to tell a member: by the decision on its campaign, else by the phase."""
@@ -279,6 +278,12 @@ class BundleCoordinator:
         return None if self._is_other(status) else _ORDERS.get((self.phase, status.state))
 
 
+_SIGNED = {
+    OrderKind.ACTIVATE: Decision.ACTIVATE,
+    OrderKind.COMMIT: Decision.COMMIT,
+    OrderKind.ROLL_BACK: Decision.ROLLBACK,
+}
+"""Orders that carry the coordinator's signature, and what it says."""
 _EVERYBODY = {
     _E.ALL_STAGED: BundleCoordinator._is_staged,
     _E.ALL_PROMISED: BundleCoordinator._is_promising,

@@ -19,6 +19,11 @@ class Decision(IntEnum):
     NONE = 0
     COMMIT = 1
     ROLLBACK = 2
+    ACTIVATE = 3
+    """No decision yet: every member is ready, and may start its new image on trial."""
+
+
+_GIVEN = (Decision.COMMIT, Decision.ROLLBACK, Decision.ACTIVATE)
 
 
 class Authorisation(NamedTuple):
@@ -35,7 +40,7 @@ class Authorisation(NamedTuple):
     @staticmethod
     def from_bytes(data: bytes) -> Authorisation | None:
         """The inverse; None where it is none."""
-        if len(data) != 81 or data[16] not in (Decision.COMMIT, Decision.ROLLBACK):
+        if len(data) != 81 or data[16] not in _GIVEN:
             return None
         return Authorisation(data[:16], Decision(data[16]), data[17:])
 

@@ -61,6 +61,10 @@ class BundleVehicle:
         self.now_ns = 0
         self.losses = 0
         """Losses of power of single ECUs."""
+        self.first_lost_at = ""
+        """State of the update in the ECU that lost power first; empty before."""
+        self.first_started: tuple[str, str] | None = None
+        """That ECU, and the version it ran when power was back; empty for none."""
         self.ended: BundlePhase | None = None
         self.mixed_drives = 0
         """Rounds in which the versions did not fit and the vehicle was released all the same."""
@@ -118,11 +122,15 @@ class BundleVehicle:
             self._lose(name)
 
     def _lose(self, name: str) -> None:
+        ecu = self.ecus[name]
+        if not self.first_lost_at:
+            self.first_lost_at = "boot" if ecu.client is None else ecu.client.state.name
         if name == self.plan.coordinator.ecu_id:
             self.coordinator = None
         for _ in range(2):
             try:
                 self._power_on(name, ResetCause.POWER_ON)
+                self.first_started = self.first_started or (name, ecu.version)
                 return
             except PowerLost:
                 self.losses += 1

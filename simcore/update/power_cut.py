@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from simcore.errors import UsageError
 from simcore.update.flash import CutKind, Flash, FlashMisuse, PowerCut, PowerLost
@@ -63,6 +63,18 @@ class Device(Protocol):
         """How it ended."""
 
 
+@runtime_checkable
+class PhasedDevice(Protocol):
+    """A `Device` that can say what it is at."""
+
+    @property
+    def flash_names(self) -> Sequence[str]:
+        """Whose flashes they are, in their order; empty for one."""
+
+    def phase(self, flash: int) -> str:
+        """What whoever writes to this flash is at: a state of the update, `boot`."""
+
+
 class Story(Protocol):
     """An update to cut into: picklable, so that it travels to another process."""
 
@@ -105,6 +117,8 @@ class CaseResult:
     """The largest number of erases of a sector."""
     operations: int
     """Flash operations from the last power-on to the end, all flashes."""
+    phase: str = ""
+    """What the device that was cut first was at; empty without a cut, or where it does not say."""
 
     @property
     def is_bad(self) -> bool:
@@ -126,6 +140,7 @@ def run_case(story: Story, case: Case) -> CaseResult:
 def run_device(device: Device, case: Case) -> CaseResult:
     """The same with a device that was not switched on yet. The device is used up."""
     reached = 0
+    phase = ""
     verdict: DeviceVerdict | None = None
     base = _arm(device, case, reached)
     device.power_on(ResetCause.POWER_ON)
@@ -134,6 +149,8 @@ def run_device(device: Device, case: Case) -> CaseResult:
             device.run_to_end()
             verdict = device.verdict()
         except PowerLost:
+            if not reached and case and isinstance(device, PhasedDevice):
+                phase = device.phase(case[0].flash)
             reached += 1
             if reached > len(case) + RESTARTS_MOST:
                 raise UsageError("power cut", expected="one per order", got="more") from None
@@ -141,9 +158,11 @@ def run_device(device: Device, case: Case) -> CaseResult:
             device.power_on(ResetCause.POWER_ON)
         except FlashMisuse as misuse:
             verdict = DeviceVerdict(Outcome.BRICK, detail=str(misuse))
+    if not phase and case and isinstance(device, PhasedDevice):
+        phase = device.phase(case[0].flash)  # one of several ECUs lost power, and went on
     wear = max(flash.worst_wear for flash in device.flashes)
     spent = sum(flash.operations for flash in device.flashes) - sum(base)
-    return CaseResult(case, verdict, reached, wear, spent)
+    return CaseResult(case, verdict, reached, wear, spent, phase)
 
 
 def _arm(device: Device, case: Case, number: int) -> list[int]:
@@ -190,13 +209,15 @@ class Counted:
     operations: tuple[int, ...]
     """Per flash."""
     result: CaseResult
+    flash_names: tuple[str, ...] = ()
 
 
 def count_operations(story: Story) -> Counted:
     """Run a story once without a cut."""
     device = story.device()
     result = run_device(device, ())
-    return Counted(tuple(flash.operations for flash in device.flashes), result)
+    names = tuple(device.flash_names) if isinstance(device, PhasedDevice) else ()
+    return Counted(tuple(flash.operations for flash in device.flashes), result, names)
 
 
 def single_cuts(operations: Sequence[int], plan: SweepPlan) -> Iterator[Case]:
@@ -273,6 +294,9 @@ class SweepResult:
     uncut_wear: int = 0
     bad: list[CaseResult] = field(default_factory=list)
     """The first of the runs that broke the promise."""
+    flash_names: tuple[str, ...] = ()
+    every: list[CaseResult] = field(default_factory=list)
+    """All runs, in the order of the plan: what the report draws."""
 
     BAD_KEPT = 20
 
@@ -289,6 +313,7 @@ class SweepResult:
     def add(self, result: CaseResult) -> None:
         """Count one run."""
         verdict = result.verdict
+        self.every.append(result)
         if len(result.case) > 1:
             self.doubles += 1
         else:

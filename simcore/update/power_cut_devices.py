@@ -26,6 +26,7 @@ from simcore.update.client_campaign import Campaign
 from simcore.update.client_ecu import ClientType, UpdateEcu
 from simcore.update.flash import Flash
 from simcore.update.image_format import Behaviour
+from simcore.update.image_reader import read_image
 from simcore.update.power_cut import DeviceVerdict, Outcome
 from simcore.update.reset_cause import ResetCause
 from simcore.update.states import UpdateState
@@ -99,6 +100,10 @@ def _complaint(ecu: UpdateEcu, outcome: Outcome) -> str:
     return ""
 
 
+def _phase_of(ecu: UpdateEcu) -> str:
+    return "boot" if ecu.client is None else ecu.client.state.name
+
+
 # ---- one ECU ----
 
 
@@ -151,6 +156,15 @@ class SingleUpdateDevice:
     def flashes(self) -> tuple[Flash, ...]:
         """The one there is."""
         return (self.ecu.flash,)
+
+    @property
+    def flash_names(self) -> tuple[str, ...]:
+        """There is one."""
+        return ()
+
+    def phase(self, flash: int) -> str:
+        """State of the update client, or that the bootloader is at work."""
+        return _phase_of(self.ecu)
 
     def power_on(self, cause: ResetCause) -> None:
         """Nothing is left but the flash and what the tester wants."""
@@ -252,6 +266,16 @@ class BundleDevice:
         """One per ECU."""
         return tuple(ecu.flash for ecu in self.vehicle.ecus.values())
 
+    @property
+    def flash_names(self) -> tuple[str, ...]:
+        """The ECUs."""
+        return tuple(self.vehicle.ecus)
+
+    def phase(self, flash: int) -> str:
+        """State of the update client of one ECU, or that its bootloader is at work."""
+        lost = self.vehicle.first_lost_at
+        return lost or _phase_of(tuple(self.vehicle.ecus.values())[flash])
+
     def power_on(self, cause: ResetCause) -> None:
         """Nothing is left but the flashes and what the tester wants."""
         self._power_ons += 1
@@ -275,7 +299,18 @@ class BundleDevice:
         ran = {name: _what_runs(ecu, self._built) for name, ecu in ecus.items()}
         outcome = ran[COORDINATOR] if len(set(ran.values())) == 1 else Outcome.BRICK
         wrong = sum(ecu.wrong_tries for ecu in ecus.values())
-        return DeviceVerdict(outcome, self._first, wrong, self._complaint(ran, outcome))
+        first = self._first or self._started_first()
+        return DeviceVerdict(outcome, first, wrong, self._complaint(ran, outcome))
+
+    def _started_first(self) -> Outcome | None:
+        """What ran first in the ECU that lost power while the others did not."""
+        if self.vehicle.first_started is None:
+            return None
+        name, version = self.vehicle.first_started
+        if not version:
+            return Outcome.BRICK
+        old = read_image(self._built.old_images[name]).version
+        return Outcome.OLD if version == str(old) else Outcome.NEW
 
     def _complaint(self, ran: dict[str, Outcome], outcome: Outcome) -> str:
         vehicle = self.vehicle

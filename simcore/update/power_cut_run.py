@@ -13,6 +13,7 @@ from simcore.update.power_cut import (
     Case,
     CaseResult,
     Counted,
+    Outcome,
     Story,
     SweepPlan,
     SweepResult,
@@ -91,6 +92,7 @@ def _collect(
             story=story.name,
             operations=counted.operations,
             uncut_wear=counted.result.wear,
+            flash_names=counted.flash_names,
         )
         if counted.result.is_bad:
             result.add(counted.result)
@@ -118,6 +120,8 @@ def as_data(results: Sequence[SweepResult], plan: SweepPlan) -> dict[str, object
                 "operations": list(result.operations),
                 "single_cuts": result.singles,
                 "double_cuts": result.doubles,
+                "by_kind": _by_kind(result),
+                "phases": _phases(result),
                 "first_after_cut": dict(sorted(result.first.items())),
                 "at_the_end": dict(sorted(result.ends.items())),
                 "bricks": result.bricks,
@@ -138,3 +142,28 @@ def as_data(results: Sequence[SweepResult], plan: SweepPlan) -> dict[str, object
             for result in results
         ],
     }
+
+
+def _by_kind(result: SweepResult) -> dict[str, dict[str, int]]:
+    """What ran first after one cut of each kind, or after two."""
+    found: dict[str, dict[str, int]] = {}
+    for each in result.every:
+        if each.case:
+            kind = "twice" if len(each.case) > 1 else each.case[0].kind.name.lower()
+            counts = found.setdefault(kind, {"runs": 0, "old": 0, "new": 0, "bad": 0})
+            counts["runs"] += 1
+            counts["bad"] += each.is_bad
+            if each.verdict.first in (Outcome.OLD, Outcome.NEW):
+                counts[each.verdict.first.value] += 1
+    return found
+
+
+def _phases(result: SweepResult) -> list[dict[str, object]]:
+    """Phase of the update along the operations: from which operation on which, per flash."""
+    found: list[dict[str, object]] = []
+    for each in result.every:
+        if len(each.case) == 1:
+            cut = each.case[0]
+            if not found or (found[-1]["flash"], found[-1]["phase"]) != (cut.flash, each.phase):
+                found.append({"flash": cut.flash, "from": cut.operation, "phase": each.phase})
+    return found

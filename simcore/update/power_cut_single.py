@@ -137,11 +137,21 @@ class SingleDevice:
         self._bricked = False
         self._confirms = 0
         self._running: Outcome | None = None
+        self._phase = "boot"
 
     @property
     def flashes(self) -> tuple[Flash, ...]:
         """The one there is."""
         return (self.flash,)
+
+    @property
+    def flash_names(self) -> tuple[str, ...]:
+        """There is one."""
+        return ()
+
+    def phase(self, flash: int) -> str:
+        """The bootloader is at work, or what the application does."""
+        return self._phase
 
     def power_on(self, cause: ResetCause) -> None:
         """Nothing is left but the flash."""
@@ -179,6 +189,7 @@ class SingleDevice:
 
     def _start(self) -> BootOutcome | None:
         """Boot; the outcome, or `None` if that bricked the ECU."""
+        self._phase = "boot"
         for _ in range(STEPS_MOST):
             step = self.boot.step(self._cause)
             if step.outcome is not None:
@@ -220,17 +231,21 @@ class SingleDevice:
             if self.story.plot is Plot.PERMANENT:
                 self._detail = self._detail or "an upgrade for good came on trial"
             self._starts_most += 1
+            self._phase = "TRIAL"
             self.boot.mark_started()
             self._starts_least += 1
             assert outcome.image is not None
             return self._on_trial(outcome.image)
         if self._running is Outcome.NEW and not self._may_stay:
             self._detail = self._detail or "the new image runs for good without a confirmation"
+        self._phase = "COMMITTING"
         self.boot.raise_security_counter()
         if self._running is Outcome.NEW or outcome.was_reverted or outcome.was_refused:
             return None
         if self.boot.pending is SwapType.NONE:
+            self._phase = "INSTALLING"
             self.install()
+            self._phase = "ACTIVATING"
             self.boot.request_upgrade(permanent=self.story.plot is Plot.PERMANENT)
         return ResetCause.SOFTWARE
 
@@ -260,6 +275,7 @@ class SingleDevice:
     def confirm(self) -> None:
         """The self-test passed."""
         self._confirms += 1
+        self._phase = "COMMITTING"
         self.boot.confirm()
         self.boot.raise_security_counter()
 

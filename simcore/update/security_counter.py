@@ -8,6 +8,7 @@ it is full, and only while the other holds the value.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from zlib import crc32
 
 from simcore.errors import UsageError
@@ -61,16 +62,21 @@ class SecurityCounter:
 
     def _end(self, copy: FlashRegion) -> int:
         """Behind the last record that is not erased: what a cut left of one is passed over."""
-        data = copy.read(0, copy.size // self._unit * self._unit)
-        written = len(data.rstrip(bytes((copy.erased,))))
-        return -(-written // self._unit) * self._unit
+        return _read(copy.read(0, copy.size), self._unit, copy.erased)[0]
 
     def _value(self, copy: FlashRegion) -> int:
-        data = copy.read(0, copy.size)
-        highest = 0
-        for start in range(0, self._end(copy), self._unit):
-            value, inverse, checksum = _RECORD.unpack_from(data, start)
-            body = data[start : start + 8]
-            if value ^ inverse == 0xFFFFFFFF and checksum == crc32(body):
-                highest = max(highest, value)
-        return highest
+        return _read(copy.read(0, copy.size), self._unit, copy.erased)[1]
+
+
+@lru_cache(maxsize=16)
+def _read(data: bytes, unit: int, erased: int) -> tuple[int, int]:
+    """End of the records of a copy, and the largest value; every ECU asks at every start."""
+    written = len(data[: len(data) // unit * unit].rstrip(bytes((erased,))))
+    end = -(-written // unit) * unit
+    highest = 0
+    for start in range(0, end, unit):
+        value, inverse, checksum = _RECORD.unpack_from(data, start)
+        body = data[start : start + 8]
+        if value ^ inverse == 0xFFFFFFFF and checksum == crc32(body):
+            highest = max(highest, value)
+    return end, highest

@@ -108,6 +108,7 @@ def test_it_listens_to_actuators_pedal_inertia_drive_assistance_and_supply(
 ) -> None:
     names = [f"EMB_{corner}_St1" for corner in CORNERS]
     names += ["BPS_Pedal", "IMU_Data", "VCU_Torque", "ADAS_LongReq", "PDM_Supply", "CDC2_EmbCmd"]
+    names += ["VEH_Mode", "DIAG_CDC_Req", "DIAG_Func_Req"]
     assert cdc.port.accepted == {database.message(name).arbitration_id for name in names}
 
 

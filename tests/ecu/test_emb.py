@@ -54,8 +54,11 @@ def test_the_reference_actuator_is_a_node(database: Database) -> None:
     assert isinstance(Emb("EMB_FL", database), Node)
 
 
-def test_it_listens_to_commands_pedal_and_speed_only(make_emb: Make, database: Database) -> None:
-    names = ("CDC_EmbCmd", "CDC2_EmbCmd", "BPS_Pedal", "CDC_VehDyn")
+def test_it_listens_to_commands_pedal_speed_and_testers_only(
+    make_emb: Make, database: Database
+) -> None:
+    names = ["CDC_EmbCmd", "CDC2_EmbCmd", "BPS_Pedal", "CDC_VehDyn"]
+    names += ["DIAG_EMB_FL_Req", "DIAG_Func_Req"]
     wanted = {database.message(name).arbitration_id for name in names}
     assert make_emb().port.accepted == wanted
 

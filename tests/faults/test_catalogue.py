@@ -14,9 +14,9 @@ from simcore.faults.catalogue import LAYER_TEXTS, catalogue, entry_named, fault_
 from simcore.faults.fault import LAYERS, Fault, SiteFault
 
 NAMED = {
-    "ecu": "BitFlip BrownOut ClockDrift EcuReset EcuSilent OutputStuck StackRestart TaskDoubled "
-    "TaskHung TaskOrderSwapped TaskSkipped TaskSlow WatchdogAnswerEarly WatchdogAnswerLate "
-    "WatchdogAnswerMissing WatchdogAnswerWrong",
+    "ecu": "BitFlip BrownOut ClockDrift EcuReset EcuSilent FlashPowerCut OutputStuck "
+    "StackRestart TaskDoubled TaskHung TaskOrderSwapped TaskSkipped TaskSlow "
+    "WatchdogAnswerEarly WatchdogAnswerLate WatchdogAnswerMissing WatchdogAnswerWrong",
     "message": "MessageBlocked MessageDelayed MessageDropped MessageInserted MessageMasqueraded "
     "MessageReordered MessageRepeated PayloadCorrupted SignalCorrupted",
     "pin": "ChannelDisagreement SensorDrift SensorNoise SensorOffset SensorRangeFault SensorStuck",

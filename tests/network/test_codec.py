@@ -13,7 +13,7 @@ import cantools.database
 import numpy
 import pytest
 from cantools.database.errors import Error as CantoolsError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcore.errors import UsageError
@@ -49,6 +49,9 @@ PAIRS = list(
 pairs = pytest.mark.parametrize(
     ("message", "oracle"), PAIRS, ids=[message.name for message, _ in PAIRS]
 )
+IS_NIGHTLY = settings.get_current_profile_name() == "nightly"
+few = settings(max_examples=settings.default.max_examples if IS_NIGHTLY else 30)
+"""Of each message: there are dozens of them."""
 
 
 def own(name: str) -> Message:
@@ -96,6 +99,7 @@ def is_finite(values: dict[str, Any]) -> bool:
 
 
 @pairs
+@few
 @given(data=st.data())
 def test_every_payload_decodes_as_in_cantools(
     message: Message, oracle: Any, data: st.DataObject
@@ -111,6 +115,7 @@ def test_every_payload_decodes_as_in_cantools(
 
 
 @pairs
+@few
 @given(data=st.data())
 def test_every_payload_decodes_to_the_texts_of_cantools(
     message: Message, oracle: Any, data: st.DataObject
@@ -124,6 +129,7 @@ def test_every_payload_decodes_to_the_texts_of_cantools(
 
 
 @pairs
+@few
 @given(data=st.data())
 def test_values_on_the_raw_grid_encode_as_in_cantools(
     message: Message, oracle: Any, data: st.DataObject
@@ -134,6 +140,7 @@ def test_values_on_the_raw_grid_encode_as_in_cantools(
 
 
 @pairs
+@few
 @given(data=st.data())
 def test_values_between_the_grid_encode_as_in_cantools(
     message: Message, oracle: Any, data: st.DataObject
@@ -174,6 +181,7 @@ def test_limits_and_their_tolerance_are_those_of_cantools(message: Message, orac
 
 
 @pairs
+@few
 @given(data=st.data())
 def test_texts_encode_as_in_cantools(message: Message, oracle: Any, data: st.DataObject) -> None:
     payload = data.draw(payloads(message))
@@ -186,6 +194,7 @@ def test_texts_encode_as_in_cantools(message: Message, oracle: Any, data: st.Dat
 
 
 @pairs
+@few
 @given(data=st.data())
 def test_readers_read_what_decode_returns(
     message: Message, oracle: Any, data: st.DataObject
@@ -206,6 +215,7 @@ def test_readers_read_what_decode_returns(
 
 
 @pairs
+@few
 @given(data=st.data())
 def test_writers_write_what_encode_returns(
     message: Message, oracle: Any, data: st.DataObject
@@ -502,6 +512,7 @@ def test_a_raw_writer_writes_what_a_raw_reader_reads() -> None:
 
 
 @pairs
+@few
 @given(data=st.data())
 def test_padding_sets_the_bits_that_no_signal_has(
     message: Message, oracle: Any, data: st.DataObject

@@ -220,7 +220,7 @@ def test_silence_that_is_never_detected_is_neither_reported_nor_redistributed(
         Actuators, "update", lambda self, now_ns, *, starting: update(self, now_ns, starting=True)
     )
     result = run_scenario(shipped("silent_actuator[corner=FL]"))
-    assert failed(result) == {"SAF-001", "DEG-001"}
+    assert failed(result) == {"SAF-001", "DEG-001", "DIA-002"}
     assert failed_texts(result, "SAF-001") == [
         "fault to the right degradation level on the bus",
         "fault to 90 % of the torque of before from the other brakes",

@@ -1,16 +1,19 @@
 """The pytest plugin, seen from projects that use it and from one that does not.
 
 Inner runs are processes of their own: a user's pytest, started as a user starts it, except that
-no other plugin is loaded.
+no other plugin is loaded. Those that simulate are forked from one process that has imported the
+simulator already: that is what nearly all of their time would go into.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
@@ -68,21 +71,67 @@ class Ran:
 Run = Callable[..., Ran]
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Writes `files` and runs pytest on `arguments` among them, in a folder of its own."""
+ISOLATED = ENVIRONMENT | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+PARENT = """
+import json, os, sys
+import pytest, simcore.cli.run
+from simcore import Rig
+Rig()
+for line in sys.stdin:
+    folder, arguments = json.loads(line)
+    child = os.fork()
+    if not child:
+        os.chdir(folder)
+        out = os.open("output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        code = int(pytest.main(arguments))
+        sys.stdout.flush()
+        os._exit(code)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
 
-    def _run(*arguments: str, **files: str) -> Ran:
+
+@pytest.fixture(scope="module")
+def parent() -> Iterator[subprocess.Popen[str]]:
+    """A process that forks a pytest for every line it reads, and prints its exit code."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PARENT],
+        env=ISOLATED,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(60) == 0
+
+
+@pytest.fixture
+def run(tmp_path: Path, request: pytest.FixtureRequest) -> Run:
+    """Writes `files` and runs pytest on `arguments` among them, in a folder of its own.
+
+    With `fresh` in a process in which nothing has been imported.
+    """
+
+    def _run(*arguments: str, fresh: bool = not hasattr(os, "fork"), **files: str) -> Ran:
         for stem, text in files.items():
             (tmp_path / f"{stem}.py").write_text(dedent(text), encoding="utf-8")
+        whole = ["-q", "-p", "no:cacheprovider", "-c", "/dev/null", f"--rootdir={tmp_path}"]
+        whole += ["-p", "simcore.testing.plugin", *arguments]
+        if not fresh:
+            parent = request.getfixturevalue("parent")
+            parent.stdin.write(json.dumps((str(tmp_path), whole)) + "\n")
+            parent.stdin.flush()
+            code = int(parent.stdout.readline())
+            return Ran(code=code, out=(tmp_path / "output").read_text(encoding="utf-8"))
         ran = subprocess.run(
-            [
-                *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-                *("-c", "/dev/null", f"--rootdir={tmp_path}", "-p", "simcore.testing.plugin"),
-                *arguments,
-            ],
+            [sys.executable, "-m", "pytest", *whole],
             cwd=tmp_path,
-            env={**ENVIRONMENT, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            env=ISOLATED,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -161,7 +210,7 @@ def test_a_finding_fails_a_test_that_asserts_nothing(run: Run) -> None:
 def test_the_seed_of_the_command_line_reaches_the_fixture(run: Run) -> None:
     test = "def test_seed(rig):\n    assert rig.seed == {}\n"
     files = {"test_none": test.format(0), "test_given": test.format(42)}
-    assert run(**files).outcomes == {"failed": 1, "passed": 1}
+    assert run(fresh=True, **files).outcomes == {"failed": 1, "passed": 1}
     assert run("--simcore-seed", "42", "test_given.py").outcomes == {"passed": 1}
 
 
@@ -178,7 +227,8 @@ def test_a_fixture_of_that_name_in_the_project_wins(run: Run) -> None:
         def test_own(rig):
             assert rig == "an oil rig"
             assert "simcore.rig" not in sys.modules
-        """
+        """,
+        fresh=True,
     )
     assert (ran.code, ran.outcomes) == (0, {"passed": 1}), ran.out
 
@@ -271,7 +321,7 @@ def test_digest_and_requirements_travel_to_the_junit_report(run: Run, tmp_path: 
 
 def test_two_workers_collect_and_run_the_same(run: Run) -> None:
     pytest.importorskip("xdist", reason="pytest-xdist is not installed")
-    ran = run("drive.py", "-p", "xdist.plugin", "-n", "2", drive=SCENARIO)
+    ran = run("drive.py", "-p", "xdist.plugin", "-n", "2", fresh=True, drive=SCENARIO)
     assert ran.outcomes == {"failed": 4, "passed": 2}, ran.out
     assert sum(line.startswith("replay: ") for line in ran.lines) == 4
 
@@ -290,7 +340,8 @@ def test_a_project_without_simulation_pays_nothing(run: Run) -> None:
             rooms = {name for name in sys.modules if name.startswith("simcore.")}
             assert rooms <= {"simcore.testing", "simcore.testing.plugin", "simcore.version"}
             assert "simcore.testing.plugin" in rooms
-        """
+        """,
+        fresh=True,
     )
     assert (ran.code, ran.outcomes) == (0, {"passed": 1}), ran.out
 

@@ -140,7 +140,7 @@ def test_a_thief_leaves_the_repositories_as_they_are() -> None:
 
 def test_misuse_is_told_with_what_was_expected(reference: Repository) -> None:
     repository = deepcopy(reference)
-    with pytest.raises(UsageError, match=r"add_vehicle.*: expected a new VIN, got SIMCORE"):
+    with pytest.raises(UsageError, match=rf"add_vehicle.*: expected a new VIN, got {VIN}"):
         repository.add_vehicle(VIN, HARDWARE)
     with pytest.raises(UsageError, match=r"release.*: expected a new filename, got emb-2.0.0.img"):
         repository.release("emb-2.0.0.img", b"", version="1.0.0", hardware_ids=())

@@ -54,6 +54,9 @@ class CommunicationControl(Service):
         refusal = state.unmet(self.sid, now_ns)
         if refusal is not None:
             return refusal
+        rule = state.table.service_rule(self.sid)
+        if kinds & NORMAL and request.sub_function in rule.refused:
+            return Nrc.CONDITIONS_NOT_CORRECT
         _, rx, tx = _RX_TX[request.sub_function]
         if kinds & NORMAL:
             state.communication = replace(state.communication, normal_rx=rx, normal_tx=tx)

@@ -16,6 +16,7 @@ from simcore.ecu.cdc.application import Application
 from simcore.ecu.cdc.parameters import CdcParameters
 from simcore.ecu.cdc.trouble_codes import SNAPSHOT, Snapshot
 from simcore.ecu.runtime.diagnostics_rows import (
+    NO_NUMBER,
     Calibration,
     StandardRows,
     number,
@@ -38,12 +39,12 @@ CALIBRATIONS = (
     ),
 )
 NOT_AVAILABLE = 0xFF
-_STILL_KMH = 0.5
+STILL_KMH = 0.5
 _MILLI, _TENTH, _HUNDREDTH = 1e3, 10.0, 100.0
 _NAN = float("nan")
 Control = Callable[[], Application | None]
 """The control task that is at work, if one is."""
-SpeedKmh = Callable[[int], float]
+SpeedKmh = Callable[[int], float | None]
 """`speed_kmh(now_ns)`: of the vehicle, as far as the controller knows."""
 
 
@@ -83,14 +84,16 @@ class ControllerDiagnosis:
             part_number=self._part_number,
             software_version=self._software_version,
             is_still=self.is_still,
+            may_be_deaf=False,
         )
         calibrations = (each.row(self._ecu, self._parameters) for each in CALIBRATIONS)
         snapshot = snapshot_rows(SNAPSHOT, Snapshot(self._ecu, self._control).readers())
         return rows.table(dids=(*self._live(), *calibrations, *snapshot))
 
     def is_still(self, now_ns: int) -> bool:
-        """Whether the vehicle stands."""
-        return self._speed_kmh(now_ns) <= _STILL_KMH
+        """Whether the vehicle is known to stand."""
+        speed_kmh = self._speed_kmh(now_ns)
+        return speed_kmh is not None and speed_kmh <= STILL_KMH
 
     def _live(self) -> tuple[Did, ...]:
         return (
@@ -105,7 +108,8 @@ class ControllerDiagnosis:
         )
 
     def _speed(self, now_ns: int) -> Answer:
-        return number(self._speed_kmh(now_ns) * _HUNDREDTH)
+        speed_kmh = self._speed_kmh(now_ns)
+        return NO_NUMBER if speed_kmh is None else number(speed_kmh * _HUNDREDTH)
 
     def _requests(self, now_ns: int) -> Answer:
         control = self._control()
@@ -150,8 +154,10 @@ class ControllerDiagnosis:
         return bytes((NOT_AVAILABLE if control is None else control.supply.lost,))
 
 
-def reference_speed_kmh(application: Application) -> float:
-    """The vehicle speed that the control works with."""
+def reference_speed_kmh(application: Application) -> float | None:
+    """The vehicle speed that the control works with; `None` without a single valid wheel."""
+    if not any(corner.wheel_valid for corner in application.actuators.corners):
+        return None
     return application.slip.reference_speed_mps * KMH_PER_MPS
 
 
@@ -183,6 +189,6 @@ class CdcDiagnosis:
         """The control task."""
         return self._cdc.application
 
-    def speed_kmh(self, now_ns: int) -> float:
+    def speed_kmh(self, now_ns: int) -> float | None:
         """The estimate that the control works with."""
         return reference_speed_kmh(self._cdc.application)

@@ -33,7 +33,12 @@ from simcore.ecu.cdc.communication import (
     vehicle_dynamics_writer,
     wheel_speed_writer,
 )
-from simcore.ecu.cdc.diagnosis import CALIBRATIONS, CdcDiagnosis
+from simcore.ecu.cdc.diagnosis import (
+    CALIBRATIONS,
+    STILL_KMH,
+    CdcDiagnosis,
+    reference_speed_kmh,
+)
 from simcore.ecu.cdc.housekeeping import Housekeeping
 from simcore.ecu.cdc.joining import Joining
 from simcore.ecu.cdc.monitor import FunctionMonitor
@@ -212,6 +217,10 @@ class Cdc(Ecu):
         self._write_hmi = hmi_writer(database)
         self._read_mode = power_mode_reader(database)
         self._write_park_brake = RepeatingWriter(park_brake_writer(database))
+
+    def moves(self, now_ns: int) -> bool:
+        """Whether the wheels say that the vehicle moves."""
+        return (reference_speed_kmh(self.application) or 0.0) > STILL_KMH
 
     def _self_test(self, now_ns: int) -> str:
         """What is wrong with the software that runs; empty for nothing."""

@@ -215,10 +215,14 @@ class Application:
 
     def primary_mps(self, now_ns: int) -> float:
         """The primary's last speed estimate, 0 where there is none."""
+        return self.primary_speed_mps(now_ns) or 0.0
+
+    def primary_speed_mps(self, now_ns: int) -> float | None:
+        """The primary's last speed estimate, `None` where there is none."""
         if not self._speed.usable(now_ns):
-            return 0.0
+            return None
         speed_kmh, quality = self._read_speed.read(self._speed.data)
-        return speed_kmh / KMH_PER_MPS if quality == QUALITY_VALID else 0.0
+        return speed_kmh / KMH_PER_MPS if quality == QUALITY_VALID else None
 
     def _happens(self, event: StandbyEvent) -> None:
         after = next_state(self.state, event)

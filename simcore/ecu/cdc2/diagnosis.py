@@ -40,10 +40,11 @@ class Cdc2Diagnosis:
         """The braking control while this controller commands."""
         return self._cdc2.application.control
 
-    def speed_kmh(self, now_ns: int) -> float:
+    def speed_kmh(self, now_ns: int) -> float | None:
         """Its own estimate while it commands, the primary's in standby."""
         application = self._cdc2.application
         control = application.control
         if control is not None:
             return reference_speed_kmh(control)
-        return application.primary_mps(now_ns) * KMH_PER_MPS
+        speed_mps = application.primary_speed_mps(now_ns)
+        return None if speed_mps is None else speed_mps * KMH_PER_MPS

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from simcore.ecu.cdc.application import Application as ControlTask
 from simcore.ecu.cdc.command import CommandWriter
-from simcore.ecu.cdc.diagnosis import CALIBRATIONS
+from simcore.ecu.cdc.diagnosis import CALIBRATIONS, STILL_KMH
 from simcore.ecu.cdc.supervision import CONTROL_BODY
 from simcore.ecu.cdc.trouble_codes import MESSAGES, Snapshot
 from simcore.ecu.cdc.watchdog_status import WatchdogStatus
@@ -127,6 +127,10 @@ class Cdc2(Ecu):
 
     def _control_task(self) -> ControlTask | None:
         return self.application.control
+
+    def moves(self, now_ns: int) -> bool:
+        """Whether the primary, or the own control while it commands, says that it moves."""
+        return (Cdc2Diagnosis(self).speed_kmh(now_ns) or 0.0) > STILL_KMH
 
     def _control(self, now_ns: int) -> None:
         application = self.application

@@ -277,9 +277,12 @@ class CommandSelection:
         self._rejecting = not acceptable
         return acceptable
 
-    def speed_kmh(self, now_ns: int) -> float:
-        """Vehicle speed as the domain controller tells it; 0 where that is not known now."""
-        return self._speed_kmh() if self._speed.usable(now_ns) else 0.0
+    def speed_kmh(self, now_ns: int) -> float | None:
+        """Vehicle speed as the domain controller tells it; `None` where that is not known now."""
+        if not self._speed.usable(now_ns):
+            return None
+        speed_kmh, quality = self._read_speed.read(self._speed.data)
+        return float(speed_kmh) if quality == QUALITY_VALID else None
 
     def _speed_kmh(self) -> float:
         """Last known vehicle speed; 0 where it was never received valid."""

@@ -87,12 +87,20 @@ class EmbDiagnosis:
         )
 
     def is_still(self, now_ns: int) -> bool:
-        """Whether the own wheel and, as far as it is known, the vehicle stand."""
+        """Whether the own wheel and the vehicle are known to stand."""
         emb = self._emb
         wheel_radps = emb.port.inputs["wheel_speed_radps"]
         if not -_STILL_RADPS <= wheel_radps <= _STILL_RADPS:
             return False
-        return emb.selection.speed_kmh(now_ns) <= _STILL_KMH
+        speed_kmh = emb.selection.speed_kmh(now_ns)
+        return speed_kmh is not None and speed_kmh <= _STILL_KMH
+
+    def moves(self, now_ns: int) -> bool:
+        """Whether the own wheel turns or the vehicle is known to move."""
+        emb = self._emb
+        wheel_radps = emb.port.inputs["wheel_speed_radps"]
+        speed_kmh = emb.selection.speed_kmh(now_ns)
+        return not -_STILL_RADPS <= wheel_radps <= _STILL_RADPS or (speed_kmh or 0.0) > _STILL_KMH
 
     def _live(self) -> tuple[Did, ...]:
         return (

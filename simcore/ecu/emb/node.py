@@ -191,6 +191,10 @@ class Emb(Ecu):
     def _state(self) -> EmbState:
         return self.application.state
 
+    def moves(self, now_ns: int) -> bool:
+        """Whether the own wheel turns or the vehicle is known to move."""
+        return EmbDiagnosis(self).moves(now_ns)
+
     def _self_test(self, now_ns: int) -> str:
         """What is wrong with the software that runs; empty for nothing."""
         if self.application.state in _FIT:

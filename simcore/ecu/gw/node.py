@@ -38,7 +38,6 @@ class Gw(RestbusNode):
         self.settings = settings if settings is not None else doip_settings()
         self.ethernet = EthernetPort()
         self._diagnosed = diagnosed_nodes(database)
-        seed = int.from_bytes(self.settings.eid, "big")
         own = self._diagnosed.get(name)
         self._request_ids = () if own is None else own.request_ids
         """Of requests to the gateway itself, from the bus."""
@@ -48,8 +47,8 @@ class Gw(RestbusNode):
             if node != name and node in LOGICAL_ADDRESSES
         )
         self._diagnostic_ids = (*responses, *self._request_ids)
-        self._announce_stream = RandomStream(seed, f"{name}.announcements")
-        self._server_stream = RandomStream(seed, f"{name}.diagnostics")
+        self._streams: dict[str, RandomStream] = {}
+        """By purpose, from their first use on."""
 
     def start(self, port: Port, now_ns: int) -> None:
         """Power on: connections of before are gone."""
@@ -140,13 +139,19 @@ class Gw(RestbusNode):
         return self._router
 
     def _build_entity(self, first_connection: int) -> DoipEntity:
-        return DoipEntity(
-            self.settings, self.router, self._announce_stream, first_connection=first_connection
-        )
+        stream = self._stream("announcements")
+        return DoipEntity(self.settings, self.router, stream, first_connection=first_connection)
+
+    def _stream(self, purpose: str) -> RandomStream:
+        if purpose not in self._streams:
+            seed = int.from_bytes(self.settings.eid, "big")
+            self._streams[purpose] = RandomStream(seed, f"{self.name}.{purpose}")
+        return self._streams[purpose]
 
     def _local_target(self) -> LocalTarget:
         table = gateway_table(self.name, self.settings.vin, GatewayData(self.ethernet))
-        server = UdsServer(table, memory=self.port.memory, dtcs=None, stream=self._server_stream)
+        stream = self._stream("diagnostics")
+        server = UdsServer(table, memory=self.port.memory, dtcs=None, stream=stream)
         messages = self._diagnosed.get(self.name)
         link = None
         if messages is not None:

@@ -21,12 +21,16 @@ from simcore.diag.session import CommunicationEnabled
 from simcore.ecu.runtime.diagnostic_addresses import DiagnosticMessages
 from simcore.kernel import RandomStream
 from simcore.transport import IsoTpLink, LinkSettings, Role, Step
+from simcore.units import NS_PER_MS
 
 if TYPE_CHECKING:
     from simcore.ecu.runtime.ecu import Ecu
 
 TableBuilder = Callable[[], DiagnosticTable]
 """A bound method of the ECU's software that makes its table."""
+_ALL_ON = CommunicationEnabled()
+WATCH_NS = 10 * NS_PER_MS
+"""Between two looks whether the vehicle moves."""
 _STARTS = "diagnostic starts"
 """Key in the non-volatile memory: how often the server was started, so that no seed comes twice."""
 
@@ -44,7 +48,7 @@ class Worker(Protocol):
 class Diagnostics:
     """The diagnostic stack of one ECU; a `Worker`."""
 
-    __slots__ = ("_applied", "_ecu", "_link", "_messages", "server")
+    __slots__ = ("_applied", "_ecu", "_link", "_messages", "_watch_ns", "server")
 
     def __init__(
         self,
@@ -71,6 +75,8 @@ class Diagnostics:
         )
         self.server.start(start_ns)
         self._applied = self.server.communication_enabled
+        self._watch_ns: int | None = None
+        """When to look next whether the vehicle moves, while anything is switched off."""
 
     # -- frames and time --------------------------------------------------------------------------
 
@@ -92,10 +98,13 @@ class Diagnostics:
         if deadline_ns is not None and deadline_ns <= now_ns:
             self._respond(server.on_timer(now_ns), now_ns)
             self._look(now_ns)
+        if self._watch_ns is not None and self._watch_ns <= now_ns:
+            self._watch_motion(now_ns)
 
     def next_deadline_ns(self) -> int | None:
         """When link or server want to be called next."""
-        return sooner(self._link.next_deadline_ns(), self.server.next_deadline_ns())
+        soonest_ns = sooner(self._link.next_deadline_ns(), self.server.next_deadline_ns())
+        return sooner(soonest_ns, self._watch_ns)
 
     @property
     def is_answering(self) -> bool:
@@ -133,9 +142,26 @@ class Diagnostics:
         wanted = self.server.communication_enabled
         if wanted != self._applied:
             self._control_communication(wanted)
+        if self._is_restricted and self._watch_ns is None:
+            self._watch_ns = now_ns + WATCH_NS
         kind = self.server.take_reset()
         if kind is not None:
             self._ecu.reset(kind)
+
+    @property
+    def _is_restricted(self) -> bool:
+        """Whether messages or trouble codes are switched off."""
+        codes = self._ecu.trouble_codes.memory
+        return self._applied != _ALL_ON or (codes is not None and not codes.enabled)
+
+    def _watch_motion(self, now_ns: int) -> None:
+        """A vehicle that moves needs its brakes: what a tester has switched off comes back."""
+        self._watch_ns = now_ns + WATCH_NS if self._is_restricted else None
+        if self._watch_ns is not None and self._ecu.moves(now_ns):
+            self._watch_ns = None
+            self._ecu.port.log("reaction", "the vehicle moves: default session")
+            self.server.end_session(now_ns)
+            self._look(now_ns)
 
     def _control_communication(self, wanted: CommunicationEnabled) -> None:
         applied, self._applied = self._applied, wanted

@@ -55,7 +55,7 @@ _WRITABLE = (
     (0xF15A, "fingerprint", 9),
 )
 """What whoever programs the ECU leaves behind."""
-_NOT_AVAILABLE = b"\x7f\xff\xff\xff"
+NO_NUMBER = b"\x7f\xff\xff\xff"
 _MOST = (1 << 31) - 2
 _TEN_YEARS_S = 315_360_000
 
@@ -100,7 +100,7 @@ class DiagnosticExtras:
 class StandardRows:
     """The rows of one ECU that are the same everywhere; holds what their handlers need."""
 
-    __slots__ = ("_ecu", "_is_still", "_part_number", "_software_version")
+    __slots__ = ("_ecu", "_is_still", "_may_be_deaf", "_part_number", "_software_version")
 
     def __init__(
         self,
@@ -109,8 +109,13 @@ class StandardRows:
         part_number: bytes,
         software_version: bytes,
         is_still: Callable[[int], bool],
+        may_be_deaf: bool = True,
     ) -> None:
-        """`is_still(now_ns)` says whether the vehicle stands, as far as the ECU knows."""
+        """`is_still(now_ns)` says whether the vehicle is known to stand.
+
+        An ECU that may be deaf notices by sensors of its own when the vehicle moves.
+        """
+        self._may_be_deaf = may_be_deaf
         self._ecu = ecu
         self._part_number = part_number
         self._software_version = software_version
@@ -141,8 +146,13 @@ class StandardRows:
             ),
             services=merged(
                 (
-                    ServiceRule(Sid.COMMUNICATION_CONTROL, more, condition=self.standing),
-                    ServiceRule(Sid.CONTROL_DTC_SETTING, more),
+                    ServiceRule(
+                        Sid.COMMUNICATION_CONTROL,
+                        more,
+                        condition=self.standing,
+                        refused=() if self._may_be_deaf else (0x02, 0x03),
+                    ),
+                    ServiceRule(Sid.CONTROL_DTC_SETTING, more, condition=self.standing),
                 ),
                 [row for each in extras for row in each.services],
             ),
@@ -335,7 +345,7 @@ def _key_of(row: object) -> int:
 def number(value_ratio: float) -> bytes:
     """A measured value as four bytes, two's complement; 0x7FFFFFFF where there is none."""
     if not isfinite(value_ratio) or not -_MOST <= value_ratio <= _MOST:
-        return _NOT_AVAILABLE
+        return NO_NUMBER
     return round(value_ratio).to_bytes(4, "big", signed=True)
 
 

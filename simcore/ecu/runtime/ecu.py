@@ -309,6 +309,10 @@ class Ecu:
         """Let application messages in, or not: then they are missing."""
         self._accept(self._receptions if hearing else ())
 
+    def moves(self, now_ns: int) -> bool:
+        """Whether the vehicle is known to move; an ECU that cannot know says no."""
+        return False
+
     def reset(self, kind: ResetKind) -> None:
         """Ask for a reset of this ECU."""
         reset_of(self, kind)

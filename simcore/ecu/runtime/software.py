@@ -139,6 +139,7 @@ class Software:
         "_bootloader",
         "_client",
         "_ecu",
+        "_ends",
         "_has_started",
         "_judged",
         "_pause_ns",
@@ -167,6 +168,8 @@ class Software:
         self._judged = False
         self._attended = False
         self._waited = False
+        self._ends = False
+        """The reset is ordered: the client has nothing to do before it."""
         self._started_ns = self._alive_ns = self._poll_ns = self._pause_ns = 0
 
     # -- the bootloader's time --------------------------------------------------------------------
@@ -255,7 +258,7 @@ class Software:
         """The application is about to start: the update client goes on where it was."""
         outcome = self.outcome
         assert outcome is not None
-        port, settings = self._ecu.port, self.settings
+        port = self._ecu.port
         if outcome.is_recovery:
             port.log("state", "no valid software: diagnostics only")
         elif outcome.why and (outcome.trial or self._waited):
@@ -322,6 +325,7 @@ class Software:
             return
         self._keep_attack(client)
         if client.take_reset():
+            self._ends = True
             self._reset(answering)
 
     def _keep_attack(self, client: UpdateClient) -> None:
@@ -344,7 +348,7 @@ class Software:
     def next_deadline_ns(self) -> int | None:
         """When to call `on_timer` next."""
         client = self.client
-        if client is None:
+        if client is None or self._ends:
             return None
         due_ns = client.next_deadline_ns()
         if client.state in _QUIET:

@@ -42,6 +42,8 @@ MANIFEST_DID = 0xF1A5
 BEGIN_RID, STATUS_RID, ORDERS_RID, ABANDON_RID, REPORT_RID = 0x0220, 0x0221, 0x0222, 0x0223, 0x0224
 _HEAD = struct.Struct(">16s16sBBI")
 _NAME_SIZE = 16
+_HEARD = "bundle status heard"
+"""Key in the coordinator's non-volatile memory, with the ECU: no status is taken twice."""
 _COUNT = "bundle statuses"
 """Key in the non-volatile memory: how many statuses were given."""
 
@@ -153,10 +155,13 @@ class MemberRows:
         client = software.client
         if client is None:
             return Nrc.CONDITIONS_NOT_CORRECT
-        software.conditions.dependents_ready = True  # whether they are is for the coordinator
         image = software.image
         version = "" if image is None else str(image.version)
+        conditions = software.conditions
+        before = conditions.dependents_ready
+        conditions.dependents_ready = True  # whether they are is what the coordinator asks
         status = status_of(client.settings.ecu_id, client, version, now_ns)
+        conditions.dependents_ready = before
         memory = self._ecu.port.memory
         counter = int.from_bytes(memory.get(_COUNT, b""), "big") + 1
         memory[_COUNT] = counter.to_bytes(4, "big")
@@ -168,7 +173,6 @@ class CoordinatorRows:
 
     __slots__ = (
         "_coordinator",
-        "_counters",
         "_ecu",
         "_reports",
         "_settings",
@@ -186,8 +190,6 @@ class CoordinatorRows:
         self._ecu = ecu
         self._software = software
         self._settings = settings
-        self._counters: dict[str, int] = {}
-        """Of the last status heard, by ECU: none is taken twice."""
         self._reports: dict[str, tuple[bytes, VersionReport]] = {}
         self._started_ns = now_ns
         self._coordinator = None if software.is_untouched else self._opened()
@@ -252,9 +254,11 @@ class CoordinatorRows:
         if heard is None:
             return Nrc.SECURITY_ACCESS_DENIED
         status, counter = heard
-        if counter <= self._counters.get(status.ecu_id, 0):
+        heard_key = f"{_HEARD} {status.ecu_id}"
+        memory = self._ecu.port.memory
+        if counter <= int.from_bytes(memory.get(heard_key, b""), "big"):
             return Nrc.REQUEST_OUT_OF_RANGE
-        self._counters[status.ecu_id] = counter
+        memory[heard_key] = counter.to_bytes(4, "big")
         before = self.coordinator.phase
         self.coordinator.take(status, now_ns)
         if self.coordinator.phase is not before:

@@ -30,10 +30,10 @@ from simcore.ecu.runtime.software_areas import (
     ImageTarget,
     MetadataTarget,
 )
-from simcore.update.bundle_authority import Authorisation
+from simcore.update.bundle_authority import Authorisation, Decision, is_genuine
 from simcore.update.client import Result, UpdateClient
 from simcore.update.client_checks import attack_of
-from simcore.update.guards import ACTIVATION_GUARD, refusal
+from simcore.update.guards import ACTIVATION_GUARD, Refused, refusal
 from simcore.update.states import UpdateState
 from simcore.update.verification import Installed
 from simcore.update.version_report import VersionReport
@@ -188,7 +188,7 @@ class SoftwareRows(SoftwareAnswers):
             row(ANNOUNCE_RID, "announceCampaign: size of the metadata", self.announce, size=4),
             row(CONSENT_RID, "consent", self.consent, stop=self.decline),
             row(INSTALL_RID, "install", self.install),
-            row(ACTIVATE_RID, "activate: 1 the other ECUs are ready", self.activate, size=1),
+            row(ACTIVATE_RID, "activate: authorisation of the bundle", self.activate, size=None),
             row(COMMIT_RID, "commit: authorisation of the bundle", self.commit, size=None),
             row(ROLLBACK_RID, "rollback: authorisation of the bundle", self.rollback, size=None),
             row(CANCEL_RID, "cancel", self.cancel),
@@ -266,9 +266,36 @@ class SoftwareRows(SoftwareAnswers):
         return self._command("installation", UpdateClient.install, now_ns)
 
     def activate(self, option: bytes, now_ns: int) -> Answer:
-        """Start the new image: the ECU resets itself once that is requested in flash."""
-        self._software.conditions.dependents_ready = option == b"\x01"
+        """Start the new image: the ECU resets itself once that is requested in flash.
+
+        For a member of a bundle the coordinator must say so, signed: nobody else knows whether the
+        other ECUs are ready.
+        """
+        client = self.ready()
+        if client is None:
+            return Nrc.CONDITIONS_NOT_CORRECT
+        conditions = self._software.conditions
+        conditions.dependents_ready = True
+        if client.record.bundle and client.state is UpdateState.STAGED:
+            refused = client.activation_refusal(now_ns)
+            if refused is None and not self._is_ordered(client, option, (Decision.ACTIVATE,)):
+                refused = Refused(Nrc.SECURITY_ACCESS_DENIED, "not ordered by the coordinator")
+            if refused is not None:
+                conditions.dependents_ready = False
+                return self.answered("activation", refused, now_ns)
         return self._command("activation", UpdateClient.activate, now_ns)
+
+    def _is_ordered(
+        self, client: UpdateClient, option: bytes, decisions: tuple[Decision, ...]
+    ) -> bool:
+        """Whether the coordinator has signed one of these decisions on this campaign."""
+        word = Authorisation.from_bytes(option)
+        return (
+            word is not None
+            and word.decision in decisions
+            and word.campaign == client.record.campaign
+            and is_genuine(word, client.settings.coordinator_key)
+        )
 
     def commit(self, option: bytes, now_ns: int) -> Answer:
         """The coordinator of the bundle decided for the new software."""
@@ -313,7 +340,10 @@ class SoftwareRows(SoftwareAnswers):
         authorisation = Authorisation.from_bytes(option)
         if authorisation is None:
             return Nrc.REQUEST_OUT_OF_RANGE
-        self._software.conditions.dependents_ready = True  # the coordinator saw to it
+        client = self.ready()
+        decided = (Decision.COMMIT, Decision.ROLLBACK)
+        if client is not None and self._is_ordered(client, option, decided):
+            self._software.conditions.dependents_ready = True  # the coordinator saw to it
         return self._command(what, command, now_ns, authorisation)
 
 

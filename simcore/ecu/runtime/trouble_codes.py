@@ -9,7 +9,8 @@ builds an ECU puts one into `Ecu.trouble_codes`; without diagnostics it is `NO_T
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from simcore.diag.dtc import Dtc, DtcSettings
 from simcore.diag.dtc_memory import DtcMemory, Reader
@@ -106,6 +107,13 @@ class _Watched:
         self.reception = reception
         self.rejected_count = reception.rejected_count
         self.good_looks = 0
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Watched:  # there are many of them in a rig
+        twin = _Watched.__new__(_Watched)
+        memo[id(self)] = twin
+        twin.reception = deepcopy(self.reception, memo)
+        twin.rejected_count, twin.good_looks = self.rejected_count, self.good_looks
+        return twin
 
 
 class TroubleCodes:
