@@ -15,7 +15,7 @@ def test_the_shipped_scenarios_are_listed_with_requirements_and_title(simcore: S
     assert (ended.code, ended.err) == (0, "")
     rows = [line.split("  ") for line in ended.lines]
     table = {row[0]: [cell.strip() for cell in row[1:] if cell.strip()] for row in rows}
-    assert len(table) == len(rows) == 67
+    assert len(table) == len(rows) == 70
     assert table["panic_stop"] == [
         "BRK-001, BRK-002, BRK-004, BRK-005",
         "Full pedal at 100 km/h on dry asphalt, then release.",

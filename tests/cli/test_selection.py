@@ -52,6 +52,14 @@ SHIPPED = [
         for cause in ("software", "power stage")
     ),
     "update_attack_suite",
+    *(
+        f"update_foreign_image[theft={theft}]"
+        for theft in (
+            "repository keys",
+            "repository keys, old software",
+            "flash",
+        )
+    ),
     "update_parked",
     *(
         f"update_power_cut[node={node},moment={moment},kind={kind}]"
