@@ -23,6 +23,7 @@ ftti: $(STAMP) ## measure the reaction-time table on all cores, report in build/
 
 power-cut: $(STAMP) ## cut power at every flash operation of an update, report in build/power-cut
 	$(BIN)/simcore power-cut --report build/power-cut
+	$(BIN)/simcore power-cut --device bundle --report build/power-cut-bundle
 
 check: lint layout types ## lint, formatting and types (make -k check: all three even if one fails)
 

@@ -111,6 +111,7 @@ THEFTS = [
 @scenario(requirements=["OTA-001", "BRK-008"], cases=THEFTS)
 def update_foreign_image(rig: Rig, theft: str) -> None:
     """Behind the metadata: with every repository's keys, or pins on the flash, still no malware."""
+    rig.run_for(ms(300))
     rig.set_park_brake(True)
     rig.set_power_mode("Park")
     rig.run_for(s(3))

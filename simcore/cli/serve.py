@@ -23,7 +23,7 @@ SOCKETCAND_PORT = 29536
 DOIP_PORT = 13400
 
 
-@click.command(short_help="Serve a rig to programs elsewhere: its buses, or diagnostics over IP.")
+@click.command(short_help="Serve a rig to programs elsewhere: socketcand, DoIP.")
 @click.option("--socketcand", is_flag=True, help="Serve the buses by the socketcand protocol.")
 @click.option(
     "--doip", is_flag=True, help="Serve diagnostics of all ECUs by DoIP, on loopback only."

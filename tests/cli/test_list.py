@@ -20,7 +20,7 @@ def test_the_shipped_scenarios_are_listed_with_requirements_and_title(simcore: S
         "BRK-001, BRK-002, BRK-004, BRK-005",
         "Full pedal at 100 km/h on dry asphalt, then release.",
     ]
-    assert table["silent_actuator[corner=RR]"][0] == "SAF-001, DEG-001"
+    assert table["silent_actuator[corner=RR]"][0] == "SAF-001, DEG-001, DIA-002"
 
 
 def test_listing_runs_nothing(simcore: Simcore, raises: Path) -> None:

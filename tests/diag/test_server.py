@@ -439,7 +439,7 @@ def test_a_service_rule_brings_its_condition_last(uds_bench: Benches) -> None:
     bench.go("ext")
     assert bench.ask("28 00") == "7f2813"
     assert bench.ask("28 00 00") == "7f2831"
-    assert bench.ask("28 00 01") == "7f2883"
+    assert bench.ask("28 01 01") == "7f2883"
 
 
 # ---- reset ----

@@ -37,7 +37,7 @@ class Served:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served() -> Iterator[Served]:
     """A vehicle in real time on a free port; it has to end in order."""
     command = [sys.executable, "-c", PROGRAM, "serve", "--doip", "--port", "0"]
@@ -50,6 +50,7 @@ def served() -> Iterator[Served]:
         stderr=subprocess.DEVNULL,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        preexec_fn=_hear_interrupts,
     )
     assert server.stdout is not None
     try:
@@ -63,6 +64,11 @@ def served() -> Iterator[Served]:
     finally:
         server.kill()
         server.communicate()
+
+
+def _hear_interrupts() -> None:
+    """Who runs the tests in the background may have had SIGINT ignored, which is inherited."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)

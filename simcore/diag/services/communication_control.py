@@ -51,7 +51,8 @@ class CommunicationControl(Service):
         kinds, subnet = request.data[0] & 0x0F, request.data[0] >> 4
         if kinds not in (1, 2, 3) or subnet not in (THIS_NODE, RECEIVED_ON):
             return Nrc.REQUEST_OUT_OF_RANGE
-        refusal = state.unmet(self.sid, now_ns)
+        # To switch everything on again nothing has to hold.
+        refusal = state.unmet(self.sid, now_ns) if request.sub_function else None
         if refusal is not None:
             return refusal
         rule = state.table.service_rule(self.sid)

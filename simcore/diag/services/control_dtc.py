@@ -43,7 +43,7 @@ class ControlDtcSetting(Service):
 
     def serve(self, request: Request, state: DiagnosticState, now_ns: int) -> Answer:
         refused = total_size(request, _SIZE)
-        if refused is None:
+        if refused is None and request.sub_function != ON:
             refused = state.unmet(self.sid, now_ns)
         if refused is not None:
             return refused
