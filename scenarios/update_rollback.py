@@ -73,11 +73,13 @@ def update_rollback(rig: Rig, node: str, fault: str) -> None:
     campaign.load()
     campaign.wait(timeout=s(10))
     blocked = [campaign.status(each) for each in NODES]
+    named = ["blocked" in campaign.failures.get(each, "").lower() for each in NODES]
     rig.check(
         "OTA-001",
-        all(each and each.state in (UpdateState.FAILED, UpdateState.IDLE) for each in blocked),
+        all(named)
+        and all(each and each.state in (UpdateState.FAILED, UpdateState.IDLE) for each in blocked),
         measured="; ".join(campaign.failures.values()) or "loaded",
-        limit="refused",
+        limit="refused as blocked, by all three",
         text="the same campaign once more",
     )
     held_n = min(rig.vehicle.clamp_force_n[2:])

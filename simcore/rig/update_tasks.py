@@ -22,6 +22,8 @@ POLL_NS = 50 * NS_PER_MS
 _TURN_NS = 5 * NS_PER_MS
 _STATUS_HEAD = 3
 UPLOAD_SIZE = 32 * 1024
+"""Asked for first; doubled while what is there is longer."""
+UPLOAD_SIZE_MAX = 1 << 20
 """Of an audit log; what is shorter is filled up with line feeds."""
 _BUSY = (Nrc.BUSY_REPEAT_REQUEST, Nrc.CONDITIONS_NOT_CORRECT)
 
@@ -204,24 +206,28 @@ class Download:
 
 
 class Upload:
-    """35, 36 until the line feeds behind the end come, 37."""
+    """35, 36 until the line feeds behind the end come, 37. Asks for more where 35 is refused."""
 
-    __slots__ = ("_address", "_counter", "_stage", "data", "failure", "what")
+    __slots__ = ("_address", "_counter", "_size", "_stage", "data", "failure", "what")
 
     def __init__(self, what: str, address: int) -> None:
         self.what = what
         self._address = address
         self._stage = Sid.REQUEST_UPLOAD
         self._counter = 0
+        self._size = UPLOAD_SIZE
         self.data = b""
         self.failure = ""
 
     def next(self, response: bytes | None, now_ns: int) -> bytes | int | None:
         if self._stage is Sid.REQUEST_UPLOAD:
             self._stage = Sid.TRANSFER_DATA
-            numbers = self._address.to_bytes(4, "big") + UPLOAD_SIZE.to_bytes(4, "big")
-            return bytes((Sid.REQUEST_UPLOAD, 0x00, 0x44)) + numbers
+            return self._request()
         wrong = refusal(response)
+        too_short = response is not None and response[2:3] == bytes((Nrc.REQUEST_OUT_OF_RANGE,))
+        if wrong and too_short and not self.data and self._size < UPLOAD_SIZE_MAX:
+            self._size *= 2
+            return self._request()
         if wrong or response is None:
             self.failure = f"{self.what} at {len(self.data)} bytes: {wrong}"
             return None
@@ -229,12 +235,16 @@ class Upload:
             return None
         if response[0] == Sid.TRANSFER_DATA + POSITIVE_OFFSET:
             self.data += response[2:]
-        if len(self.data) >= UPLOAD_SIZE:
+        if len(self.data) >= self._size:
             self.data = self.data.rstrip(b"\n") + b"\n"
             self._stage = Sid.REQUEST_TRANSFER_EXIT
             return bytes((Sid.REQUEST_TRANSFER_EXIT,))
         self._counter = (self._counter + 1) & 0xFF
         return bytes((Sid.TRANSFER_DATA, self._counter))
+
+    def _request(self) -> bytes:
+        numbers = self._address.to_bytes(4, "big") + self._size.to_bytes(4, "big")
+        return bytes((Sid.REQUEST_UPLOAD, 0x00, 0x44)) + numbers
 
 
 class Resume:

@@ -132,6 +132,20 @@ def test_an_upload_ends_at_the_line_feeds_behind_the_end() -> None:
     assert upload.next(b"\x77", 4) is None
 
 
+def test_an_upload_that_is_too_short_for_what_is_there_asks_for_twice_as_much() -> None:
+    upload = Upload("audit log", 0x0B00_0000)
+    upload.next(None, 0)
+    assert upload.next(b"\x7f\x35\x31", 1) == bytes.fromhex("35 00 44 0B000000 00010000")
+    assert upload.next(b"\x75\x20\x0f\xff", 2) == b"\x36\x01"
+    assert upload.next(b"\x76\x01" + b"{}\n".ljust(UPLOAD_SIZE), 3) == b"\x36\x02"
+    endless = Upload("audit log", 0)
+    asked = [endless.next(None, 0)]
+    while asked[-1] is not None:
+        asked.append(endless.next(b"\x7f\x35\x31", 1))
+    assert asked[-2] == bytes.fromhex("35 00 44 00000000 00100000")
+    assert endless.failure == "audit log at 0 bytes: 0x31 request_out_of_range"
+
+
 def test_a_status_is_read_or_is_none() -> None:
     found = Status.of(status(UpdateState.FAILED, 8, "freeze: expiry"))
     assert found is not None

@@ -178,9 +178,10 @@ class AuditTarget:
         audit = self._software.audit
         if audit is None or offset:
             return Nrc.CONDITIONS_NOT_CORRECT
-        self._data = audit.export(now_ns)
-        if size > len(self._data):
-            self._data = self._data.ljust(size, b"\n")
+        exported = audit.export(now_ns)
+        if size < len(exported):
+            return Nrc.REQUEST_OUT_OF_RANGE  # a log cut short would look like a torn one
+        self._data = exported.ljust(size, b"\n")
         return BLOCK_SIZE
 
     def take(self, data: bytes, now_ns: int) -> Answer:
