@@ -5,9 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= auto
+FUZZ_RUNS ?= 100000
+FUZZ_SECONDS ?= 120
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ftti power-cut check lint layout types bench coverage determinism wheel-check format clean
+.PHONY: help demo test ftti power-cut mutants fuzz check lint layout types bench coverage determinism wheel-check format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +26,16 @@ ftti: $(STAMP) ## measure the reaction-time table on all cores, report in build/
 power-cut: $(STAMP) ## cut power at every flash operation of an update, report in build/power-cut
 	$(BIN)/simcore power-cut --report build/power-cut
 	$(BIN)/simcore power-cut --device bundle --report build/power-cut-bundle
+
+mutants: $(STAMP) ## judge every deliberately broken module with the conformance kit: all must be failed
+	$(BIN)/python -m tests.mutants.run
+
+fuzz: $(STAMP) ## fuzz parsers and machines, guided by coverage (FUZZ_TARGETS="uds doip" FUZZ_RUNS=1000000 FUZZ_SECONDS=0)
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || \
+	  $(BIN)/python -m pip install --quiet 'atheris>=3,<4' || { \
+	  echo "fuzz: no atheris for this Python; it has wheels for CPython 3.11 to 3.13 on Linux." >&2; \
+	  echo "Name another one: make clean fuzz PYTHON=python3.12" >&2; exit 2; }
+	$(BIN)/python -m tests.fuzz.run $(or $(FUZZ_TARGETS),--all) --runs $(FUZZ_RUNS) --seconds $(FUZZ_SECONDS)
 
 check: lint layout types ## lint, formatting and types (make -k check: all three even if one fails)
 

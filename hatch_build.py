@@ -12,6 +12,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PACKAGED_FOLDERS = ("dbc", "scenarios")
+BUILT = (".so", ".dll", ".dylib", ".o", ".pyc")
+"""What a user has built in them stays where it is."""
 
 
 class DataFolders(BuildHookInterface):  # type: ignore[type-arg]
@@ -24,4 +26,7 @@ class DataFolders(BuildHookInterface):  # type: ignore[type-arg]
             source = Path(self.root, folder)
             if not source.is_dir() or not any(source.iterdir()):
                 raise FileNotFoundError(f"wheel: expected files in {source}, got none")
-            build_data["force_include"][str(source)] = f"simcore/_data/{folder}"
+            for file in sorted(source.rglob("*")):
+                if file.is_file() and file.suffix not in BUILT and "__pycache__" not in file.parts:
+                    place = file.relative_to(self.root).as_posix()
+                    build_data["force_include"][str(file)] = f"simcore/_data/{place}"

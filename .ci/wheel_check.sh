@@ -38,4 +38,9 @@ grep -q panic_stop <<<"$listed" || {
   echo "wheel-check: expected an HTML page in the report folder, got: $(ls -A report)" >&2
   exit 1
 }
+# A supplier's project, which has simcore from the wheel and nothing of this checkout.
+cp -r "$repository/tests/data/example_project" "$elsewhere/project"
+cd "$elsewhere/project"
+"$elsewhere/env/bin/python" -m pytest -q -p no:cacheprovider
+"$elsewhere/env/bin/simcore" run scenarios/stop.py --dut brake/actuator.py::Brake --as EMB_FL
 echo "wheel-check: passed ($(basename "$elsewhere"/dist/simcore-*.whl))"

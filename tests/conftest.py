@@ -7,6 +7,7 @@ examples: both read the wall clock, so a loaded machine would fail tests that ar
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -19,6 +20,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+collect_ignore = ["data"]
+"""Holds a whole project with tests of its own; `testing/test_example_project.py` runs it."""
 
 _DOWNLOAD_S = 180
 
@@ -33,6 +37,11 @@ settings.register_profile("nightly", max_examples=2000, **_EVERYWHERE)
 
 _IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if _IN_CI else "dev"))
+
+
+def pytest_sessionstart() -> None:
+    """Look for reference cycles less often: simulations make few, and records that last."""
+    gc.set_threshold(200_000, 20, 100)
 
 
 @pytest.fixture(scope="session")

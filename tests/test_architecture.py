@@ -34,8 +34,8 @@ ROOMS = (
     "rig",
     "simcore",  # the package itself: what `from simcore import Rig` offers
     "report",
-    "testing",
     "attach",
+    "testing",  # after attach: a test judges modules that come in through its doors
     "cli",
 )
 """From the top down."""

@@ -30,12 +30,14 @@ UNIT_IS_DATA = {
     "ecu": {"value"},
     "faults": {"value"},
     "rig": {"value"},
-    "testing": {"min_value", "max_value"},
+    "testing": {"min_value", "max_value", "value", "values"},
 }
 """Per room: names of floats that are pure numbers, or whose unit is known only at run time."""
 
 UNITLESS_TIMES = frozenset({"now", "timeout", "delay", "period", "deadline"})
-TIMEOUT_OF_AN_API = frozenset({("rig", "timeout"), ("attach", "timeout"), ("watchdog", "deadline")})
+TIMEOUT_OF_AN_API = frozenset(
+    {("rig", "timeout"), ("attach", "timeout"), ("testing", "timeout"), ("watchdog", "deadline")}
+)
 """`run_until(..., timeout=s(8))` takes ns and reads as a sentence; `recv(timeout)` is python-can's
 signature, in seconds; `EntityMode.deadline` is no time but the deadline supervisions of an entity,
 beside its `alive` ones."""

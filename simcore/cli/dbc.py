@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from simcore.network import Database, Message
 
 
-@click.command(short_help="List messages, cycle times, bus load and problems of a DBC file.")
+@click.command(short_help="List messages, cycles, bus load and problems of a DBC file.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--lenient",

@@ -8,12 +8,14 @@ import click
 
 from simcore.cli.audit import audit
 from simcore.cli.bridge import bridge
+from simcore.cli.conformance import conformance
 from simcore.cli.dbc import dbc
 from simcore.cli.decode import decode
 from simcore.cli.diag import diag
 from simcore.cli.exits import Exit
 from simcore.cli.faults import faults
 from simcore.cli.ftti import ftti
+from simcore.cli.icd import icd
 from simcore.cli.list import list_scenarios
 from simcore.cli.power_cut import power_cut
 from simcore.cli.replay import replay
@@ -33,6 +35,7 @@ def cli() -> None:
 
 
 cli.add_command(run)
+cli.add_command(conformance)
 cli.add_command(list_scenarios)
 cli.add_command(faults)
 cli.add_command(ftti)
@@ -41,6 +44,7 @@ cli.add_command(update)
 cli.add_command(audit)
 cli.add_command(power_cut)
 cli.add_command(dbc)
+cli.add_command(icd)
 cli.add_command(decode)
 cli.add_command(rta)
 cli.add_command(replay)

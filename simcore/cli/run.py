@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simcore.cli.collector import relax_collector
+from simcore.cli.dut_option import dut_options, dut_words, places_of
 from simcore.cli.exits import Exit, exit_of
 from simcore.cli.output import unbroken_output
 from simcore.cli.selection import Selection, select
@@ -21,6 +22,7 @@ from simcore.units import format_ns
 from simcore.version import __version__
 
 if TYPE_CHECKING:
+    from simcore.attach.dut_places import Mounted, Places
     from simcore.bus import ErrorFrame
     from simcore.network import Database
     from simcore.rig import Bench, Scenario, ScenarioResult
@@ -47,6 +49,9 @@ class Session:
     log_formats: tuple[str, ...]
     log_node: str | None
     options: Mapping[str, str]
+    places: Places | None
+    """The module under test, and the nodes it replaces."""
+    dut_words: Sequence[str]
     results: list[ScenarioResult] = field(default_factory=list)
     log_files: dict[str, list[Path]] = field(default_factory=dict)
     unwritten: list[InputError] = field(default_factory=list)
@@ -101,6 +106,7 @@ class Session:
 @click.option(
     "--rta", is_flag=True, help="Hold observed latencies against worst-case response times."
 )
+@dut_options
 def run(
     paths: tuple[str, ...],
     seed: int,
@@ -112,6 +118,9 @@ def run(
     without: tuple[str, ...],
     stuck_after_s: float,
     rta: bool,
+    dut: str | None,
+    nodes: str | None,
+    isolated: bool,
 ) -> None:
     """Run scenarios: files, folders, FILE.py::NAME or shipped names; all shipped ones by default.
 
@@ -121,14 +130,9 @@ def run(
     Exit codes: 0 passed, 1 a check failed, 2 usage, 3 invalid input or a scenario that raised,
     70 internal error, 130 interrupted.
     """
-    options = {
-        "realtime": "yes" if realtime else "no",
-        "dbc": SHIPPED if dbc_file is None else str(dbc_file),
-    }
-    if without:
-        from simcore.ecu.mechanisms import mechanisms_off
-
-        options["without"] = ", ".join(sorted(mechanisms_off(without)))
+    places = places_of(dut, nodes, isolated)
+    realtime = realtime or (places is not None and places.dut.kind == "can")
+    options = _options(realtime, dbc_file, without, places)
     with unbroken_output():
         stated = ", ".join(f"{key} {value}" for key, value in options.items())
         click.echo(f"seed {seed}, {stated}, simcore {__version__}")
@@ -145,6 +149,8 @@ def run(
         log_formats=log_formats,
         log_node=log_node,
         options=options,
+        places=places,
+        dut_words=dut_words(dut, nodes, isolated),
     )
     _require_logs(session)
     selection = select(paths)
@@ -156,6 +162,23 @@ def run(
         broken = error
     code = _finish(session)
     raise click.exceptions.Exit(int(code)) if broken is None else broken
+
+
+def _options(
+    realtime: bool, dbc_file: Path | None, without: tuple[str, ...], places: Places | None
+) -> dict[str, str]:
+    """What header and reports say of how the scenarios ran."""
+    options = {
+        "realtime": "yes" if realtime else "no",
+        "dbc": SHIPPED if dbc_file is None else str(dbc_file),
+    }
+    if without:
+        from simcore.ecu.mechanisms import mechanisms_off
+
+        options["without"] = ", ".join(sorted(mechanisms_off(without)))
+    if places is not None:
+        options["dut"] = str(places)
+    return options
 
 
 def _require_logs(session: Session) -> None:
@@ -249,6 +272,30 @@ def _run_all(session: Session, selection: Selection) -> None:
                 break
 
 
+class Course:
+    """What accompanies the run of one scenario: the module under test and the watch over it."""
+
+    def __init__(self, places: Places | None, watch: StuckWatch) -> None:
+        self._places = places
+        self._watch = watch
+        self._mounted: Mounted | None = None
+        self.rigs: list[Bench] = []
+        """The rig it runs on, once there is one."""
+
+    def started(self, rig: Bench) -> None:
+        """Before the scenario: the module goes in."""
+        self.rigs.append(rig)
+        self._watch.watch(rig)
+        if self._places is not None:
+            self._mounted = self._places.mount(rig)
+
+    def ended(self) -> None:
+        """After it: the module must still be there."""
+        self._watch.watch(None)
+        if self._mounted is not None:
+            self._mounted.require_still_there()
+
+
 def _run_one(session: Session, item: Scenario, watch: StuckWatch) -> None:
     from simcore.kernel import RealTime
     from simcore.rig import run_scenario
@@ -256,12 +303,8 @@ def _run_one(session: Session, item: Scenario, watch: StuckWatch) -> None:
     from simcore.rig.scenario import collect, unreadable_result
 
     replay = _replay_command(session, item)
-    rigs: list[Bench] = []
-
-    def started(rig: Bench) -> None:
-        rigs.append(rig)
-        watch.watch(rig)
-
+    course = Course(session.places, watch)
+    rigs = course.rigs
     try:
         result = run_scenario(
             item,
@@ -271,8 +314,8 @@ def _run_one(session: Session, item: Scenario, watch: StuckWatch) -> None:
             without=session.without,
             options=session.options,
             replay_command=replay,
-            on_rig=started,
-            on_end=lambda: watch.watch(None),
+            on_rig=course.started,
+            on_end=course.ended,
         )
     except KeyboardInterrupt as interrupt:
         session.interrupted = True
@@ -396,6 +439,7 @@ def _replay_command(session: Session, item: Scenario) -> str:
         words += ["--without", name]
     if session.rta:
         words.append("--rta")
+    words += session.dut_words
     return shlex.join(words)
 
 

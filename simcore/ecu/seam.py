@@ -110,6 +110,10 @@ class Node(Protocol):
 
     A node may have a method `transmitted(channel, frame, now_ns)`: it is told when a frame that it
     asked about (`Port.confirm`) has left its controller.
+
+    A node may have a method `ended(now_ns)`: it is told when a scenario is over, and returns what
+    it has to complain about as texts; see `simcore.rig.ending`. One with `in_real_time = True`
+    sends by the clock on the wall: its cycle times are not judged in virtual time.
     """
 
     def start(self, port: Port, now_ns: int) -> None:

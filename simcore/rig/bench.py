@@ -31,6 +31,7 @@ from simcore.rig.events import EventLog
 from simcore.rig.host import NodeHost
 from simcore.rig.injection import AnyFault, InjectedFault
 from simcore.rig.injection import inject as _inject
+from simcore.rig.module_source import ModuleSource, module_of
 from simcore.rig.pauses import Pauses
 from simcore.rig.printing import printed
 from simcore.rig.recorder import Recorder
@@ -39,6 +40,7 @@ from simcore.rig.tester import Tester
 from simcore.rig.watching import FrameSeen, carries
 from simcore.rig.wire_watch import WireWatch
 from simcore.units import NS_PER_MS, format_ns
+from simcore.update.flash import Flash
 from simcore.watchdog.device import DeviceSettings
 
 IDLE_CALL_LIMIT = 10_000
@@ -168,8 +170,12 @@ class Bench:
         """The module behind a node name. Raises `UsageError` for an unknown name."""
         return self._host(name).node
 
-    def replace(self, name: str, node: Node) -> None:
-        """Put another module in the place of a node and power it on, now."""
+    def replace(self, name: str, node: Node | ModuleSource, *, flash: Flash | None = None) -> None:
+        """Put another module in the place of a node and power it on, now.
+
+        A node, or what makes one, as `simcore.attach.module("brake.so")`. Where the place has a
+        flash, that of the module is blank, or `flash`.
+        """
         host = self._host(name)
         if isinstance(node, type):
             raise UsageError(
@@ -177,15 +183,18 @@ class Bench:
                 expected=f"a node, as {node.__name__}() makes one",
                 got="the class",
             )
+        node, label = module_of(node, name, self.database)
         for method in ("start", "receive", "on_timer", "next_deadline_ns"):
             if not callable(getattr(node, method, None)):
                 raise UsageError(
                     f"replace {name}", expected=f"a node with a method {method}", got=repr(node)
                 )
+        if flash is not None and host.flash is None:
+            raise UsageError(f"replace {name}, flash", expected="a place with a flash", got="none")
         self._revive(name)
-        self.log.add(name, "note", f"replaced by {type(node).__name__}")
+        self.log.add(name, "note", f"replaced by {label}")
         self._replaced.add(name)
-        host.replace(node)
+        host.replace(node, flash)
 
     def guard(self, name: str, settings: DeviceSettings, *, cuts: Cuts = "outputs") -> None:
         """Put an external watchdog beside a node: `rig.guard("EMB_FL", fs65())`.

@@ -20,13 +20,7 @@ from simcore.rig.reference import (
     build_node,
     test_keys,
 )
-from simcore.rig.software import (
-    HARDWARE,
-    PRIMARY,
-    coordinator_settings,
-    factory_flash,
-    software_settings,
-)
+from simcore.rig.software import HARDWARE, factory_flash, provision
 from simcore.units import NS_PER_MS
 
 BUS_OFF_PAUSE_NS = 100 * NS_PER_MS
@@ -65,10 +59,7 @@ def chassis_hosts(
         node = build_node(name, database)
         if isinstance(node, Ecu):
             node.without = without
-            if name in HARDWARE:
-                node.software_settings = software_settings(name)
-            if name == PRIMARY:
-                node.coordinator_settings = coordinator_settings()
+        provision(name, node)
         hosts[name] = NodeHost(
             name,
             node,

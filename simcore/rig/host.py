@@ -223,8 +223,8 @@ class NodeHost(NodePort):
         if self.flash is not None:
             tear(self.flash, self.node, self.clock.now_ns)
 
-    def replace(self, node: Node) -> None:
-        """Put another module in this place and power it on.
+    def replace(self, node: Node, flash: Flash | None = None) -> None:
+        """Put another module in this place and power it on; its flash is blank, or this one.
 
         The reference watchdog goes with the reference module: nobody else serves it. One that
         `guard` put there stays.
@@ -235,7 +235,7 @@ class NodeHost(NodePort):
         self.node = node
         self._memory = dict(self._provisioned)
         if self.flash is not None:
-            self.flash = Flash(self.flash.geometry)
+            self.flash = Flash(self.flash.geometry) if flash is None else flash
         self.accept(None)
         for controller in self._controllers.values():
             # What another module's transmit buffers are like, nobody knows: none is assumed.

@@ -23,6 +23,7 @@ from simcore.kernel import Pacing
 from simcore.network import Database
 from simcore.resources import dbc_path
 from simcore.rig.bench import Bench
+from simcore.rig.ending import end_nodes
 from simcore.rig.outcome import (
     all_checks,
     bus_statistics,
@@ -295,6 +296,7 @@ def run_scenario(
         error = caught
     if on_end is not None:
         on_end()
+    end_nodes(rig)
     return collect(rig, item, error, options=options or {}, replay_command=replay_command)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from hashlib import shake_128
 
+from simcore.ecu import Ecu, Node
 from simcore.ecu.runtime.diagnostics_rows import VIN as VIN_BYTES
 from simcore.ecu.runtime.software import SoftwareSettings
 from simcore.ecu.runtime.software_bundle import CoordinatorSettings
@@ -144,6 +145,18 @@ def coordinator_settings() -> CoordinatorSettings:
         vin=VIN,
         public_keys={node: public_key(ecu_key(node)) for node in HARDWARE},
     )
+
+
+def provision(node: str, module: Node) -> None:
+    """Tell a simulated ECU, before its first start, what the factory knows of its software.
+
+    Any other module is let alone, and so is an ECU that has been told already.
+    """
+    if node in HARDWARE and isinstance(module, Ecu):
+        if module.software_settings is None:
+            module.software_settings = software_settings(node)
+        if node == PRIMARY and module.coordinator_settings is None:
+            module.coordinator_settings = coordinator_settings()
 
 
 def factory_flash(node: str) -> Flash:

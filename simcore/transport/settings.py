@@ -27,7 +27,8 @@ class LinkSettings:
     separation_time_ns: int = 0
     """STmin asked of the peer: 100..900 us or 0..127 ms."""
     receive_buffer_size: int = 65_535
-    """Longest message taken; the first frame of a longer one is answered by FC.OVFLW."""
+    """Longest message of several frames taken; the first frame of a longer one is answered by
+    FC.OVFLW. One that fits into a single frame is always taken."""
     wait_frames_max: int = 10
     """N_WFTmax: FC.WAIT in a row that this end sends while held, before it gives up."""
     wait_interval_ns: int = 500 * NS_PER_MS

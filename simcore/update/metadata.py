@@ -194,6 +194,8 @@ def pack_files(files: Mapping[str, bytes]) -> bytes:
     for key, data in sorted((name.encode(), data) for name, data in files.items()):
         if not 0 < len(key) <= 0xFF:
             raise UsageError("metadata set", expected="names of 1..255 bytes", got=repr(key))
+        if not key.isascii():
+            raise UsageError("metadata set", expected="names in ASCII", got=repr(key))
         parts += [bytes([len(key)]), key, len(data).to_bytes(4, "big"), data]
     return b"".join(parts)
 
@@ -209,8 +211,10 @@ def unpack_files(data: bytes) -> dict[str, bytes]:
         content, place = _piece(data, place, 4)
         if key <= previous:
             raise InputError("metadata set", expected="sorted names, each once", got=repr(key))
+        if not key.isascii():  # escaped, two names could become one
+            raise InputError("metadata set", expected="names in ASCII", got=repr(key))
         previous = key
-        files[key.decode("ascii", "backslashreplace")] = content
+        files[key.decode("ascii")] = content
     if place != len(data):
         raise InputError("metadata set", expected=f"{place} bytes", got=f"{len(data)} bytes")
     return files

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import can
 import pytest
 
 from simcore.attach import published
+from simcore.attach.c_abi import header_path
 
 Open = Callable[..., can.BusABC]
+Compile = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +46,35 @@ def open_bus() -> Iterator[Open]:
 def pair(open_bus: Open) -> tuple[can.BusABC, can.BusABC]:
     """Two programs on an otherwise empty bus, in virtual time."""
     return open_bus("empty:pair"), open_bus("empty:pair")
+
+
+@pytest.fixture(scope="session")
+def compile_c(tmp_path_factory: pytest.TempPathFactory) -> Compile:
+    """`compile_c(source, "-O1", name="x.so")` makes a shared library from a file or a text."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler `cc` on this machine")
+
+    def compiled(source: Path | str, *options: str, name: str = "module.so") -> Path:
+        folder = tmp_path_factory.mktemp("c")
+        if isinstance(source, str):
+            text, source = source, folder / "module.c"
+            source.write_text(text, encoding="utf-8")
+        command = [compiler, "-std=c99", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Werror"]
+        command += ["-O1", "-shared", "-fPIC", f"-I{header_path().parent}", *options]
+        subprocess.run([*command, str(source), "-o", str(folder / name)], check=True)
+        return folder / name
+
+    return compiled
+
+
+@pytest.fixture(scope="session")
+def probe(compile_c: Compile) -> Path:
+    """c_probe.c as a relocatable module."""
+    return compile_c(Path(__file__).with_name("c_probe.c"), name="probe.so")
+
+
+@pytest.fixture(scope="session")
+def static_probe(compile_c: Compile) -> Path:
+    """c_probe.c as a module that keeps everything in static variables and on the heap."""
+    return compile_c(Path(__file__).with_name("c_probe.c"), "-DSTATICS", name="static_probe.so")

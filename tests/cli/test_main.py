@@ -52,8 +52,11 @@ def test_help_lists_every_command_with_a_whole_sentence(simcore: Simcore) -> Non
     assert ended.out.startswith("Usage: simcore [OPTIONS] COMMAND [ARGS]...\n")
     commands = ended.out.partition("Commands:\n")[2].splitlines()
     names = [line.split()[0] for line in commands]
-    wanted = "audit bridge dbc decode diag faults ftti list power-cut replay restbus rta run serve"
-    assert names == [*wanted.split(), "update"]
+    wanted = (
+        "audit bridge conformance dbc decode diag faults ftti icd list power-cut replay restbus "
+        "rta run serve update"
+    )
+    assert names == wanted.split()
     assert all(line.endswith(".") and not line.endswith("...") for line in commands)
 
 

@@ -174,6 +174,7 @@ def test_a_set_cut_short_anywhere_is_refused() -> None:
         (pack_files(FILES) + b"x", "expected 356 bytes, got 357 bytes"),
         (b"SCMS\x01\x02\x01b\0\0\0\0\x01a\0\0\0\0", "expected sorted names, each once, got b'a'"),
         (b"SCMS\x01\x02\x01a\0\0\0\0\x01a\0\0\0\0", "expected sorted names, each once, got b'a'"),
+        (b"SCMS\x01\x02\x04\\xff\0\0\0\0\x01\xff\0\0\0\0", "expected names in ASCII, got b"),
         (b"SCMS\x01\x01\x01a\xff\xff\xff\xffxyz", "expected at least 4294967307 bytes, got 15"),
     ],
 )
@@ -187,6 +188,8 @@ def test_a_set_has_bounds() -> None:
         pack_files({str(number): b"" for number in range(256)})
     with pytest.raises(UsageError, match=r"metadata set: expected names of 1..255 bytes, got b''"):
         pack_files({"": b""})
+    with pytest.raises(UsageError, match="metadata set: expected names in ASCII, got b"):
+        pack_files({"\xff": b""})
 
 
 # ---- targets ----
