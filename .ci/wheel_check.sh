@@ -38,6 +38,13 @@ grep -q panic_stop <<<"$listed" || {
   echo "wheel-check: expected an HTML page in the report folder, got: $(ls -A report)" >&2
   exit 1
 }
+# The C actuator that travels with the wheel, built against the header that does.
+if command -v cc >/dev/null; then
+  cp -r "$(dirname "$home")/_data/scenarios/modules" "$elsewhere/modules"
+  make -s -C "$elsewhere/modules" PYTHON="$elsewhere/env/bin/python"
+  "$elsewhere/env/bin/simcore" conformance --as EMB_FL --dut "$elsewhere/modules/brake_actuator.so" --only 'start.*'
+fi
+
 # A supplier's project, which has simcore from the wheel and nothing of this checkout.
 cp -r "$repository/tests/data/example_project" "$elsewhere/project"
 cd "$elsewhere/project"

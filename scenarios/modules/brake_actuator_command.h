@@ -11,6 +11,8 @@ static command_t read_command(const ecu_t *e, const uint8_t *data)
     command.force_n = get_bits(data, at, 16);
     command.mode = (uint8_t)get_bits(data, at + 16, 3);
     command.slope_n_per_s = 4000.0 * get_bits(data, at + 19, 8);
+    if (command.slope_n_per_s == 0.0)
+        command.slope_n_per_s = 1e6; /* no limit but the actuator's own */
     command.valid = (uint8_t)get_bits(data, at + 27, 1);
     command.emergency = (uint8_t)get_bits(data, 27, 1);
     return command;

@@ -439,8 +439,9 @@ def test_force_target_of_each_mode(mode: int, force_now_n: float, expected_n: fl
     assert force_target_n(Command(5e3, mode, 1000.0, 1, 0), force_now_n) == expected_n
 
 
-@pytest.mark.parametrize(("slope", "expected"), [(0.0, 0.0), (400.0, 4e5), (1016.0, 1e6)])
+@pytest.mark.parametrize(("slope", "expected"), [(0.0, 1e6), (400.0, 4e5), (1016.0, 1e6)])
 def test_the_gradient_is_the_smaller_of_command_and_own_limit(
     slope: float, expected: float
 ) -> None:
+    """0 stands for no limit in the command."""
     assert gradient_n_per_s(Command(0.0, 2, slope, 1, 0), FRONT_EMB) == expected

@@ -308,5 +308,10 @@ def force_target_n(command: Command, force_now_n: float) -> float:
 
 
 def gradient_n_per_s(command: Command, parameters: EmbParameters) -> float:
-    """Slope of the set point: what the command allows, limited by the actuator itself."""
+    """Slope of the set point: what the command allows, limited by the actuator itself.
+
+    A command of 0 sets no limit of its own (`CDC_xx_FSlope`).
+    """
+    if command.force_slope_kn_per_s <= 0.0:
+        return parameters.force_gradient_max_n_per_s
     return min(command.force_slope_kn_per_s * N_PER_KN, parameters.force_gradient_max_n_per_s)

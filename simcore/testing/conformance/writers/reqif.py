@@ -44,8 +44,8 @@ def reqif_bytes(result: ConformanceResult, *, time: str = UNKNOWN_TIME) -> bytes
     """The document, UTF-8."""
     if not _TIME.fullmatch(time):
         raise UsageError("write_reqif, time", expected="as 2026-01-31T12:00:00Z", got=time)
-    document = ET.tostring(_Export(result, time).root(), encoding="utf-8", xml_declaration=True)
-    return bytes(document) + b"\n"
+    document: bytes = ET.tostring(_Export(result, time).root(), encoding="utf-8")
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + document + b"\n"
 
 
 class _Export:
