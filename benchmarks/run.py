@@ -11,6 +11,7 @@ from benchmarks import (
     bench_decode,
     bench_protection,
     bench_restbus,
+    bench_sequences,
     bench_update,
 )
 
@@ -18,7 +19,14 @@ from benchmarks import (
 def main() -> None:
     print(f"{platform.python_implementation()} {platform.python_version()}, one process, CPU time")
     codec = (bench_codec, bench_decode, bench_protection)
-    for benchmark in (*codec, bench_bus, bench_restbus, bench_chassis, bench_update):
+    for benchmark in (
+        *codec,
+        bench_bus,
+        bench_restbus,
+        bench_chassis,
+        bench_update,
+        bench_sequences,
+    ):
         print()
         benchmark.main()
 

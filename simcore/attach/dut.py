@@ -13,6 +13,7 @@ place and network. What stands in the sidecar file of the module is in `dut_side
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -95,12 +96,14 @@ class Dut:
             object.__setattr__(self, name, value)
 
 
-def load_dut(spec: str, *, isolated: bool = False) -> Dut:
+def load_dut(spec: str | os.PathLike[str], *, isolated: bool = False) -> Dut:
     """The module that `spec` names; see the top of this file.
 
     `isolated` runs a C module or an FMU in a child process: what it does to memory stays there.
     Raises `InputError` with file and line for a module that is missing, broken or no module.
     """
+    if isinstance(spec, os.PathLike):
+        spec = os.fspath(spec)
     if not isinstance(spec, str) or not spec:
         raise UsageError("module under test", expected=SPECS, got=repr(spec))
     if spec == REFERENCE:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simcore.cli.dut_option import dut_options
+from simcore.cli.dut_option import dut_options, warn_of_crashes
 from simcore.cli.exits import Exit
 from simcore.cli.output import unbroken_output
 from simcore.errors import UsageError
@@ -71,7 +71,7 @@ FORMATS = {
     metavar="FILE",
     help="Another requirement list than the shipped one.",
 )
-@click.option("--strict", is_flag=True, help="A requirement that was not tested fails.")
+@click.option("--strict", is_flag=True, help="A requirement that was not tested, or partly, fails.")
 @click.option("--list", "listed", is_flag=True, help="List the cases and run none.")
 @click.option(
     "--report",
@@ -100,7 +100,7 @@ def conformance(
 
     \b
     Exit codes: 0 every case that ran passed, 1 one failed, nothing was tested, or with --strict a
-    requirement was not, 2 usage, 3 invalid input or a case that could not judge.
+    requirement was not or partly, 2 usage, 3 invalid input or a case that could not judge.
     """
     from simcore.attach.dut import load_dut
     from simcore.cli.run import prepare_folder
@@ -113,13 +113,17 @@ def conformance(
     module = load_dut(dut or "reference", isolated=isolated)
     interface = _interface(nodes, dbc_file, requirement_file)
     patterns = _patterns(interface, only)
+    if not listed and module.kind != "can":
+        module.build(nodes, interface.database)  # what cannot even be made is said once, not often
     if listed:
         with unbroken_output():
             _print_list(interface, patterns)
         return
     if report is not None:
         prepare_folder(report)
-    result = _judged(interface, module, seed, budget, patterns, omitted, workers)
+    warn_of_crashes(module)
+    words = _file_words(dbc_file, requirement_file, omits)
+    result = _judged(interface, module, seed, budget, patterns, omitted, workers, words)
     code = _exit_of(result, strict=strict)
     files = [] if report is None else _written(result, report)
     with unbroken_output():
@@ -138,6 +142,18 @@ def _interface(node: str, dbc_file: Path | None, requirement_file: Path | None) 
     database = Database.reference() if dbc_file is None else Database.load(dbc_file)
     database.refuse_errors()
     return Interface.of(database, node, requirement_file)
+
+
+def _file_words(
+    dbc_file: Path | None, requirement_file: Path | None, omits: tuple[str, ...]
+) -> tuple[str, ...]:
+    """What a replay command has to say besides module, node, case and seed."""
+    words: list[str] = []
+    for option, file in (("--dbc", dbc_file), ("--requirements", requirement_file)):
+        words += [] if file is None else [option, str(file)]
+    for word in omits:
+        words += ["--omit", word]
+    return tuple(words)
 
 
 def _omit_of(word: str) -> tuple[str, str]:
@@ -176,12 +192,14 @@ def _judged(
     patterns: tuple[str, ...],
     omitted: dict[str, str],
     workers: int | None,
+    words: tuple[str, ...],
 ) -> ConformanceResult:
     from simcore.testing.conformance.judge import judge
 
     with unbroken_output():
         click.echo(
-            f"seed {seed}, {module.spec} in the place of {interface.node} ({interface.role}), "
+            f"seed {seed}, {module.spec}{', isolated' if module.isolated else ''} "
+            f"in the place of {interface.node} ({interface.role}), digest {module.digest[:12]}, "
             f"dbc {interface.database.name}, requirements {Path(interface.file).name}, "
             f"simcore {__version__}"
         )
@@ -197,6 +215,7 @@ def _judged(
             omit=omitted,
             workers=1 if module.kind == "can" else count,
             on_case=progress.case_done,
+            replay=words,
         )
     finally:
         progress.end()
@@ -251,9 +270,8 @@ def _exit_of(result: ConformanceResult, *, strict: bool) -> Exit:
         return Exit.INVALID_INPUT
     if verdict is not CaseVerdict.PASSED:
         return Exit.CHECK_FAILED
-    untested = any(
-        result.requirement_verdict(name) is CaseVerdict.NOT_TESTED for name in result.requirements
-    )
+    gaps = (CaseVerdict.NOT_TESTED, CaseVerdict.PARTLY)
+    untested = any(result.requirement_verdict(name) in gaps for name in result.requirements)
     return Exit.CHECK_FAILED if strict and untested else Exit.PASSED
 
 

@@ -9,6 +9,7 @@ def command(..., dut: str | None, nodes: str | None, isolated: bool) -> None:
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,6 +17,7 @@ import click
 from simcore.errors import UsageError
 
 if TYPE_CHECKING:
+    from simcore.attach.dut import Dut
     from simcore.attach.dut_places import Places
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -60,6 +62,24 @@ def places_of(dut: str | None, nodes: str | None, isolated: bool) -> Places | No
     from simcore.attach.dut_places import Places
 
     return Places.of(load_dut(dut, isolated=isolated), nodes)
+
+
+def warn_of_crashes(dut: Dut) -> None:
+    """Say of a C module inside this process what its crash means, and let a crash name its place.
+
+    Python prints where it was; the last line of simcore's own is the call into the module.
+    """
+    if dut.kind != "c" or dut.isolated:
+        return
+    import faulthandler
+
+    with suppress(OSError, ValueError):  # a standard error without a file behind it
+        faulthandler.enable()
+    click.echo(
+        f"note: {dut.label} runs inside simcore: if it crashes or hangs, so does simcore; "
+        "--isolated makes that a finding",
+        err=True,
+    )
 
 
 def dut_words(dut: str | None, nodes: str | None, isolated: bool) -> list[str]:

@@ -43,7 +43,7 @@ def icd(
     Exit codes: 0 written, 2 usage, 3 invalid input.
     """
     from simcore.network import Database
-    from simcore.report.icd import write_icd
+    from simcore.report.icd import concerns, write_icd
     from simcore.rig.requirements import load_requirement_file
 
     database = Database.reference() if file is None else Database.load(file, lenient=lenient)
@@ -52,5 +52,7 @@ def icd(
         requirements = load_requirement_file(requirement_file)
     path = write_icd(output, database, requirements, version=__version__, node=node)
     with unbroken_output():
-        count = 0 if requirements is None else len(requirements.requirements)
-        click.echo(f"{path}: {len(database.messages)} messages, {count} requirements")
+        messages = [each for each in database.messages if node is None or concerns(each, node)]
+        found = [] if requirements is None else requirements.requirements.values()
+        demands = [each for each in found if node is None or each.concerns(node)]
+        click.echo(f"{path}: {len(messages)} messages, {len(demands)} requirements")

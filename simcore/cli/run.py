@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simcore.cli.collector import relax_collector
-from simcore.cli.dut_option import dut_options, dut_words, places_of
+from simcore.cli.dut_option import dut_options, dut_words, places_of, warn_of_crashes
 from simcore.cli.exits import Exit, exit_of
 from simcore.cli.output import unbroken_output
 from simcore.cli.selection import Selection, select
@@ -177,6 +177,7 @@ def _options(
 
         options["without"] = ", ".join(sorted(mechanisms_off(without)))
     if places is not None:
+        warn_of_crashes(places.dut)
         options["dut"] = str(places)
     return options
 

@@ -182,6 +182,10 @@ class Message:
     def __repr__(self) -> str:
         return f"<Message {self.label}>"
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Pretty printers (notebooks, hypothesis) would write every signal out."""
+        printer.text(repr(self))
+
 
 def message_label(arbitration_id: int, is_extended_id: bool, name: str) -> str:
     """How error texts call a message: three hex digits, eight for an extended id."""

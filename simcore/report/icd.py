@@ -60,7 +60,7 @@ def icd_page(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    messages = [each for each in database.messages if node is None or _concerns(each, node)]
+    messages = [each for each in database.messages if node is None or concerns(each, node)]
     messages.sort(key=lambda each: (each.bus, each.is_extended_id, each.arbitration_id, each.name))
     requirements = () if requirement_file is None else requirement_file.requirements.values()
     return environment.get_template("icd.html.j2").render(
@@ -100,7 +100,8 @@ class Section:
     is_multiplexed: bool
 
 
-def _concerns(message: Message, node: str) -> bool:
+def concerns(message: Message, node: str) -> bool:
+    """Whether a node sends or receives a message."""
     return node in message.senders or node in message.receivers
 
 

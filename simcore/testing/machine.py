@@ -35,9 +35,12 @@ OUT_OF_REACH = (
     "SignalCorrupted",
     "BitFlip",
     "OutputStuck",
+    "UnintendedClamp",
 )
 """Faults no receiver can tell from the truth, or that are the software's own: what they ask for is
-obeyed, rightly, and the requirements do not hold for them without exception."""
+obeyed, rightly, and the requirements do not hold for them without exception. A power stage that
+drives by itself is in SAF-002 with its full current; with less than 0.45 of it level 2 sees the
+force only, and the brake is open again after 150 to 220 ms instead of 100."""
 _REQUEST_NS = 100 * NS_PER_MS
 
 Rule = TypeVar("Rule", bound=Callable[..., None])

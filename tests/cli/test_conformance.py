@@ -37,9 +37,7 @@ def test_the_simulated_ecu_passes_what_is_chosen(simcore: Simcore, tmp_path: Pat
     )
     assert ended.code == 0, ended.out + ended.err
     lines = ended.out.splitlines()
-    assert lines[0].startswith(
-        "seed 5, reference in the place of EMB_RR (actuator), dbc chassis_fd"
-    )
+    assert lines[0].startswith("seed 5, reference in the place of EMB_RR (actuator), digest ")
     assert lines[-2].startswith("PASSED: 3 cases, 3 passed; ")
     assert re.fullmatch("digest [0-9a-f]{32}", lines[-1])
     assert "note: only start.own, cycle.reference.*: the other cases were not run" in lines
@@ -107,3 +105,11 @@ def test_what_cannot_be_done_is_said(
 ) -> None:
     ended = simcore("conformance", *arguments)
     assert ended.code == code and message in ended.err, ended.out + ended.err
+
+
+def test_what_is_no_library_is_refused_once_before_any_case(
+    simcore: Simcore, tmp_path: Path
+) -> None:
+    (tmp_path / "no.so").write_bytes(b"\x7fELF")
+    ended = simcore("conformance", "--as", "EMB_FL", "--dut", tmp_path / "no.so")
+    assert ended.code == 3 and "no.so" in ended.err

@@ -111,6 +111,20 @@ def test_what_fails_the_self_test_is_said_on_the_bus(
     assert bench.last("EMB_FL_St1")["EMB_FL_State"] == "SafeReleased"
 
 
+@pytest.mark.parametrize("speed_radps", [-2_000.0, 2_000.0, float("nan")])
+@pytest.mark.parametrize("at_ms", [10, 300])
+def test_a_motor_speed_beyond_its_range_never_moves_the_motor(
+    make_emb: Make, speed_radps: float, at_ms: int
+) -> None:
+    bench = make_emb()
+    bench.run_to(ms(at_ms))
+    bench.port.inputs["motor_speed_radps"] = speed_radps
+    for _ in range(200):
+        bench.run_for(ms(1))
+        assert bench.port.outputs["motor_current_a"] == 0.0
+    assert bench.node.application.state is EmbState.SAFE_RELEASED
+
+
 def test_an_implausible_sensor_fails_the_self_test(make_emb: Make) -> None:
     bench = make_emb()
     bench.port.inputs["screw_travel_m"] = 0.02

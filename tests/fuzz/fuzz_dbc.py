@@ -45,7 +45,15 @@ def seeds() -> list[bytes]:
 def check(data: bytes) -> None:
     """One input."""
     lenient = bool(data[:1] and data[0] & 1)
-    _module._CACHE.clear()  # every text once is enough to fill the memory
+    kept = dict(_module._CACHE)
+    try:
+        _check(data, lenient)
+    finally:  # every text once would be enough to fill the memory
+        _module._CACHE.clear()
+        _module._CACHE.update(kept)
+
+
+def _check(data: bytes, lenient: bool) -> None:
     try:
         database = Database.from_text(
             data[1:].decode("utf-8", "replace"), name="fuzz.dbc", lenient=lenient

@@ -11,7 +11,7 @@ from simcore.ecu.emb.communication import BUS_NONE, ECHO_HOLD_LAST, Command, com
 from simcore.ecu.runtime.unchecked import AlwaysValid, LengthOnly
 from simcore.protection import E2eState, E2eStatus, Profile05Receiver
 from simcore.units import NS_PER_MS, NS_PER_S
-from tests.mutants.altering import NEVER_NS, Hearing, Lenient, Operated
+from tests.mutants.altering import NEVER_NS, HalfSeen, Hearing, Lenient, Operated, TailUnseen
 
 _LANES = ("CDC_EmbCmd", "CDC2_EmbCmd")
 
@@ -39,6 +39,26 @@ class PedalUnchecked(PrimaryUnchecked):
     """Does not check the protection of the pedal."""
 
     heard = ("BPS_Pedal",)
+
+
+class HalfOfTheChecksum(Hearing, Emb):
+    """Compares one byte of the checksum, of two."""
+
+    violates = ("COM-002", "COM-003")
+    heard = (*_LANES, "BPS_Pedal")
+
+    def doctor(self, reception: Any) -> None:
+        reception._checker = HalfSeen(reception._checker, reception.message)
+
+
+class LastByteUnprotected(Hearing, Emb):
+    """Leaves the last byte of a command out of the checksum."""
+
+    violates = ("COM-002", "COM-003")
+    heard = _LANES
+
+    def doctor(self, reception: Any) -> None:
+        reception._checker = TailUnseen(reception._checker, reception.message)
 
 
 class RepeatedAccepted(Hearing, Emb):

@@ -361,3 +361,25 @@ class DirectionUnknown(_Overwritten, Emb):
 
     def raws(self, data: bytes) -> dict[str, int]:
         return {"WhlDir": 0}
+
+
+class DoesNothing:
+    """Sends nothing, hears nothing, writes nothing."""
+
+    violates = ("BRK-005", "COM-001")
+
+    def __init__(self, name: str, database: object) -> None:
+        """There is nothing to begin with."""
+
+    def start(self, port: object, now_ns: int) -> None:
+        """Nothing begins."""
+
+    def receive(self, frame: object, now_ns: int) -> None:
+        """Nothing is heard."""
+
+    def on_timer(self, now_ns: int) -> None:
+        """Never called."""
+
+    def next_deadline_ns(self) -> int | None:
+        """Never."""
+        return None

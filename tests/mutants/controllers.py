@@ -17,7 +17,7 @@ from simcore.ecu.cdc.states import RequestSource
 from simcore.ecu.cdc.supply import SupplyInput
 from simcore.ecu.runtime.unchecked import AlwaysValid, LengthOnly
 from simcore.units import NS_PER_MS
-from tests.mutants.altering import NEVER_NS, Hearing, Operated, Sending
+from tests.mutants.altering import NEVER_NS, HalfSeen, Hearing, Operated, Sending
 
 CORNERS = ("FL", "FR", "RL", "RR")
 
@@ -341,6 +341,16 @@ class StatusUnchecked(_Unchecked, Cdc):
 
     violates = ("COM-002", "COM-003")
     heard = ("EMB_FL_St1", "EMB_FR_St1", "EMB_RL_St1", "EMB_RR_St1")
+
+
+class PedalHalfChecked(Hearing, Cdc):
+    """Compares one byte of the pedal's checksum, of two."""
+
+    violates = ("COM-002", "SAF-003")
+    heard = ("BPS_Pedal",)
+
+    def doctor(self, reception: Any) -> None:
+        reception._checker = HalfSeen(reception._checker, reception.message)
 
 
 class TimeoutsMissing(Hearing, Cdc):

@@ -74,13 +74,16 @@ def examine(
     through all; with `quick` a mutant goes through the first ones only.
     """
     interface = interface_of(mutant.node)
-    run = CaseRun(interface=interface, dut=_dut(mutant), seed=0, budget=budget)
+    dut = _dut(mutant)
+    run = CaseRun(interface=interface, dut=dut, seed=0, budget=budget)
     kills: list[Kill] = []
     errors: list[str] = []
     ran = 0
     for case in _ordered(interface, mutant, cases):
         if quick and mutant.violates and not set(mutant.violates) & set(case.requirements):
             break
+        if any(fnmatchcase(case.id, pattern) for pattern in dut.omits):
+            continue  # its sidecar leaves it out
         result = run.run(case)
         ran += 1
         if result.verdict is CaseVerdict.ERROR:

@@ -9,10 +9,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from io import BytesIO
+from pickle import PicklingError
 from typing import Any, ClassVar
 
 import pytest
 
+from simcore.attach.c_module import Snapshot
 from simcore.attach.dut import Dut, dut_of, load_dut
 from simcore.ecu import Emb
 from simcore.ecu.emb.parameters import FRONT_EMB, REAR_EMB, EmbParameters
@@ -20,6 +23,7 @@ from simcore.faults import MessageStopped
 from simcore.network import Database
 from simcore.testing.conformance.actuator import Actuator, PowerStageDrives
 from simcore.testing.conformance.case import StandKind
+from simcore.testing.conformance.groups.long_run import _StatePickler
 from simcore.testing.conformance.interface import Interface
 from simcore.testing.conformance.judge import CaseRun
 from simcore.testing.conformance.plan import plan
@@ -55,6 +59,10 @@ SAMPLE = (
     "fault.sensor.force.at_zero",
     "fault.gradient.honest_emergency",
     "fault.wheel_speed.too_fast",
+    "fault.sensor.at_rest.speed.to_ground",
+    "control.status.wheel_direction",
+    "layout.saturation.wheel_speed_above",
+    "layout.saturation.disc_temperature_below",
     "watchdog.all_wrong",
     "watchdog.start",
 )
@@ -246,6 +254,65 @@ class Lockless(Tampered):
             self.bare.write(pin, value_ratio)
 
 
+class WeakByPedal(Parametrised):
+    """Nine tenths of the force by pedal alone."""
+
+    changes: ClassVar = {"pedal_direct_force_n": 0.9 * FRONT_EMB.pedal_direct_force_n}
+
+
+class Overwritten(Emb):
+    """Raw values of its status are not what it knows."""
+
+    def raws(self) -> dict[str, int]:
+        raise NotImplementedError
+
+    def _overwritten(self, data: bytes, part: str) -> bytes:
+        own = {name for name in self.raws() if part in name}
+        raws = {f"{self.name}_{name.split('.')[1]}": self.raws()[name] for name in own}
+        return self.database.message(f"{self.name}_{part}").codec.overwrite_raw(data, raws)
+
+    def _pack_status_1(self, now_ns: int) -> bytes:
+        return self._overwritten(super()._pack_status_1(now_ns), "St1")
+
+    def _pack_status_2(self, now_ns: int) -> bytes:
+        return self._overwritten(super()._pack_status_2(now_ns), "St2")
+
+
+class WithoutStandstill(Overwritten):
+    def raws(self) -> dict[str, int]:
+        return {"St1.WhlDir": 0 if self.port.inputs["wheel_speed_radps"] >= 0.0 else 1}
+
+
+class WrapsBelow(Overwritten):
+    def raws(self) -> dict[str, int]:
+        return {"St2.TempMot": int(self.port.inputs["motor_temperature_c"] + 40.0) & 0xFF}
+
+
+class WrapsAbove(Overwritten):
+    def raws(self) -> dict[str, int]:
+        return {"St2.UBat": int(self.port.inputs["supply_v"] * 10.0) & 0x3FF}
+
+
+class Rolls(Overwritten):
+    """Calls a wheel valid that turns faster than its signal can say."""
+
+    def raws(self) -> dict[str, int]:
+        raw = int(abs(self.port.inputs["wheel_speed_radps"]) * 0.345 * 360.0) & 0xFFFF
+        return {"St1.WhlSpd": raw, "St1.WhlSpdQf": 3}
+
+
+class Hoards(Emb):
+    """Keeps the first bytes of every frame."""
+
+    def start(self, port: Any, now_ns: int) -> None:
+        self.heard = bytearray()
+        super().start(port, now_ns)
+
+    def receive(self, frame: Any, now_ns: int) -> None:
+        self.heard += frame.data[:8]
+        super().receive(frame, now_ns)
+
+
 DEFECTS: tuple[tuple[type[Emb], str, str, str], ...] = (
     (Unchecked, "EMB_FL", "e2e.receive.CDC_EmbCmd.crc", "COM-002"),
     (Unchecked, "EMB_FL", "e2e.receive.BPS_Pedal.data_id", "COM-002"),
@@ -265,6 +332,11 @@ DEFECTS: tuple[tuple[type[Emb], str, str, str], ...] = (
     (Suspicious, "EMB_FL", "fault.gradient.honest_emergency", "SAF-004"),
     (Reversed, "EMB_FL", "control.sign", "BRK-009"),
     (Lockless, "EMB_RR", "control.park.apply", "BRK-008"),
+    (WeakByPedal, "EMB_FL", "timeout.command.pedal_follows", "COM-004"),
+    (WithoutStandstill, "EMB_FL", "control.status.wheel_direction", "BRK-009"),
+    (WrapsBelow, "EMB_FL", "layout.saturation.motor_temperature_below", "COM-007"),
+    (WrapsAbove, "EMB_FL", "layout.saturation.supply_above", "COM-007"),
+    (Rolls, "EMB_FL", "layout.saturation.wheel_speed_above", "COM-007"),
 )
 
 
@@ -281,6 +353,78 @@ def test_a_defect_is_caught_by_a_case_of_its_requirement(
     assert requirement in result.requirements
     wrong = [each for each in result.judgements if not each.passed]
     assert any(each.requirement in ("", requirement) for each in wrong) or result.findings
+
+
+# -- state that grows ------------------------------------------------------------------------------
+
+
+def quick_memory(dut: Dut) -> CaseResult:
+    """The case of the module's memory, in rounds of 0.6 s."""
+    source = Interface.of(Database.reference(), "EMB_FL").source
+    long_run = source.requirements["COM-011"]
+    numbers = {**long_run.parameters, "memory_s": 0.6}
+    shorter = {**source.requirements, "COM-011": replace(long_run, parameters=numbers)}
+    interface = Interface.of(Database.reference(), "EMB_FL", replace(source, requirements=shorter))
+    return judged(CaseRun(interface=interface, dut=dut, seed=0, budget=10), "long.memory")
+
+
+def test_the_reference_keeps_what_it_has() -> None:
+    assert quick_memory(REFERENCE).verdict is CaseVerdict.PASSED
+
+
+def test_a_module_that_keeps_a_little_of_every_frame_is_caught() -> None:
+    result = quick_memory(dut_of(Hoards))
+    assert result.verdict is CaseVerdict.FAILED
+    (wrong,) = [each for each in result.judgements if not each.passed]
+    assert wrong.text.startswith("bytes by which its state of ")
+    assert wrong.limit == "<= 1024"
+
+
+def test_a_state_that_cannot_be_read_is_not_tested() -> None:
+    result = quick_memory(replace(REFERENCE, forkable=False))
+    assert result.verdict is CaseVerdict.NOT_TESTED
+    assert result.reason == "the state of the module cannot be read"
+
+
+class Sealed(Emb):
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if protocol == 5:
+            raise PicklingError("sealed")
+        return super().__reduce_ex__(protocol)
+
+
+def test_the_reason_of_a_state_that_cannot_be_read_is_told() -> None:
+    result = quick_memory(dut_of(Sealed))
+    assert result.verdict is CaseVerdict.NOT_TESTED
+    assert result.reason == "the state of the module cannot be read: sealed"
+
+
+def test_a_module_that_is_known_by_its_history_has_no_readable_state() -> None:
+    told: Any = ()
+    with pytest.raises(PicklingError, match="by all that it was ever told"):
+        _StatePickler(BytesIO()).dump(Snapshot(told, b"", ()))
+
+
+# -- what a requirement list need not bind ---------------------------------------------------------
+
+
+def test_a_list_that_binds_no_direction_and_no_ranges_is_judged_without_them() -> None:
+    shipped = Interface.of(Database.reference(), "EMB_FL").source
+    tables = {name: dict(each) for name, each in shipped.interface.items()}
+    del tables["actuator"]["beyond"]
+    status = dict(tables["actuator"]["status"])
+    del status["wheel_direction"]
+    tables["actuator"]["status"] = status
+    com_007 = shipped.requirements["COM-007"]
+    patterns = tuple(each for each in com_007.cases if "saturation" not in each)
+    own = {**shipped.requirements, "COM-007": replace(com_007, cases=patterns)}
+    source = replace(shipped, interface=tables, requirements=own)
+    interface = Interface.of(Database.reference(), "EMB_FL", source)
+    assert not [each.id for each in plan(interface) if each.id.startswith("layout.saturation.")]
+    run = CaseRun(interface=interface, dut=REFERENCE, seed=0, budget=10)
+    result = judged(run, "control.status.wheel_direction")
+    assert result.verdict is CaseVerdict.NOT_TESTED
+    assert result.reason == "interface.actuator.status binds no wheel_direction"
 
 
 # -- the invariant --------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from simcore.bus import Frame
 from simcore.ecu import Cdc
 from simcore.ecu.cdc.pedal import PedalInput
 from simcore.network import Database
+from simcore.resources import dbc_path
 from simcore.rig.software import factory_flash, layout
 from simcore.testing.conformance.case import Case, StandKind
 from simcore.testing.conformance.controller_stand import (
@@ -27,6 +29,7 @@ from simcore.testing.conformance.judge import CaseRun
 from simcore.testing.conformance.plan import plan
 from simcore.testing.conformance.result import CaseResult, CaseVerdict
 from simcore.update.flash import Flash
+from tests.mutants.controllers import JoinsWithStep, UnknownSpeedIsZero
 
 NODE = "CDC"
 SOUND = (
@@ -213,6 +216,15 @@ def test_a_list_without_bindings_of_a_controller_has_no_case_of_it(interface: In
     assert controller_control.cases(bare) == [] and controller_e2e.cases(bare) == []
 
 
+def test_every_demand_of_the_cases_stands_for_a_requirement_of_the_node(
+    interface: Interface,
+) -> None:
+    for table in ("demands", "update_demands"):
+        named = interface.binding(table)
+        assert set(named.values()) <= set(interface.requirements)
+        assert len(set(named.values())) == len(named)
+
+
 # ---- verdicts ----
 
 
@@ -227,6 +239,8 @@ def test_the_reference_passes_one_of_each_group(judge: Judge) -> None:
         (OneChannel, "fault.pedal.1.stuck_low", "SAF-003"),
         (NoRedistribution, "fault.silent.FR", "SAF-001"),
         (SilentOnCommand, "control.step.latency", "BRK-002"),
+        (JoinsWithStep, "redundancy.partner.rejoin_slip", "DEG-002"),
+        (UnknownSpeedIsZero, "control.wheels.unknown.FL", "BRK-011"),
     ],
 )
 def test_a_planted_defect_is_failed_by_its_requirement(
@@ -236,6 +250,23 @@ def test_a_planted_defect_is_failed_by_its_requirement(
     assert result.verdict is CaseVerdict.FAILED and requirement in result.requirements
     blamed = {each.requirement for each in result.judgements if not each.passed}
     assert requirement in blamed, wrong([result])
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_list_with_other_ids_is_blamed_by_them(tmp_path: Path, named: bool) -> None:
+    """Without the table of demands a judgement counts for all requirements of its case."""
+    text = dbc_path("requirements.toml").read_text(encoding="utf-8").replace("BRK-", "OWN-")
+    if not named:
+        text = text.replace("[interface.controller.demands]", "[interface.controller.unread]")
+    file = tmp_path / "own.toml"
+    file.write_text(text, encoding="utf-8")
+    own = Interface.of(Database.reference(), NODE, file)
+    case = next(each for each in plan(own) if each.id == "control.step.latency")
+    kept = CaseRun(interface=own, dut=dut_of(SilentOnCommand), seed=0, budget=20)
+    result = kept.run(case)
+    assert result.requirements == ("OWN-002", "OWN-003")
+    blamed = {each.requirement for each in result.judgements if not each.passed}
+    assert blamed == ({"OWN-002"} if named else {""})
 
 
 def test_the_invariant_fails_a_controller_that_goes_silent(judge: Judge) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,6 +37,9 @@ from simcore.testing.conformance.interface import Interface
 from simcore.testing.conformance.judge import CaseRun
 from simcore.testing.conformance.plan import plan
 from simcore.testing.conformance.result import CaseResult, CaseVerdict
+from tests.mutants import c_actuators
+from tests.mutants.actuators_services import EmbCalibrationOpen, EmbOtherHardwareAccepted
+from tests.mutants.judging import examine
 
 NODE = "EMB_FL"
 MODULES = (
@@ -218,8 +222,26 @@ def test_the_reference_passes_some_of_each_kind(judge: Judge) -> None:
         (AnswersAll, "diag.functional.silent"),
         (SessionForEver, "diag.session.timeout"),
         (KeysForFree, "diag.security.attempts"),
+        (EmbCalibrationOpen, "diag.security.write.0301"),
     ],
 )
 def test_a_planted_defect_is_failed(judge: Judge, factory: type[Emb], case: str) -> None:
     (result,) = judge(dut_of(factory), case)
     assert result.verdict is CaseVerdict.FAILED and result.requirements == ("DIA-001",)
+
+
+@pytest.mark.parametrize("case", ["update.refused.hardware", "update.refused.hardware_image"])
+def test_software_for_other_hardware_that_is_taken_fails(judge: Judge, case: str) -> None:
+    (result,) = judge(dut_of(EmbOtherHardwareAccepted), case)
+    blamed = {each.requirement for each in result.judgements if not each.passed}
+    assert result.verdict is CaseVerdict.FAILED and blamed == {"OTA-001"}
+
+
+def test_what_the_sidecar_of_a_c_module_leaves_out_its_mutants_are_not_asked(
+    tmp_path: Path,
+) -> None:
+    if c_actuators.compiler() is None:
+        pytest.skip("no C compiler")
+    (sound,) = c_actuators.built(tmp_path, lambda name: name == "C actuator")
+    outcome = examine(sound, cases="diag.se[cs]*.[st]*")
+    assert outcome.is_sound and outcome.ran == 1, outcome

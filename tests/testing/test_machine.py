@@ -31,10 +31,10 @@ class Healthy(ChassisMachine):
 
 
 class Tired(Emb):
-    """An actuator that raises 540 ms after the rig was built."""
+    """An actuator that raises 60 ms after the rig was built."""
 
     def on_timer(self, now_ns: int) -> None:
-        if now_ns > ms(540):
+        if now_ns > ms(60):
             raise RuntimeError("tired")
         super().on_timer(now_ns)
 
@@ -42,6 +42,7 @@ class Tired(Emb):
 class Crashing(ChassisMachine):
     node = "EMB_FL"
     module = Tired
+    warm_ns = ms(20)
     only = ("time",)
     requirements = ("ROB-001",)
 
@@ -53,6 +54,7 @@ def too_fast(rig: Any) -> str:
 
 class Judging(ChassisMachine):
     only = ("time",)
+    warm_ns = ms(20)
     requirements = ()
     judges: ClassVar[dict[str, Any]] = {"MY-001": too_fast}
 
@@ -67,7 +69,12 @@ def test_the_healthy_chassis_raises_no_false_alarm() -> None:
 
 def test_a_crash_is_found_shrunk_written_and_comes_again(tmp_path: Path) -> None:
     machine = type("Found", (Crashing,), {"folder": tmp_path})
-    shrinking = settings(SETTINGS, phases=[Phase.generate, Phase.shrink], max_examples=2)
+    shrinking = settings(
+        SETTINGS,
+        phases=[Phase.generate, Phase.shrink],
+        max_examples=2,
+        stateful_step_count=3,
+    )
     with pytest.raises(BrokenRequirementError, match=r"^ROB-001: EMB_FL: on_timer raised Runtime"):
         run(machine, shrinking)
     (folder,) = tmp_path.iterdir()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import find, given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from simcore import Database, Restbus, Rig, UsageError, ms, s
@@ -30,7 +30,11 @@ from simcore.testing.strategies import (
 from simcore.testing.strategies.schedules import BY_LAYER
 
 DATABASE = Database.reference()
-FIND = settings(database=None, derandomize=True, max_examples=60)
+FIND = settings(
+    database=None, derandomize=True, max_examples=60, phases=[Phase.generate, Phase.shrink]
+)
+FIRST = settings(FIND, phases=[Phase.generate])
+"""The first that fits, as it is drawn."""
 
 
 @pytest.fixture(scope="module")
@@ -48,19 +52,20 @@ def test_there_is_a_strategy_for_every_fault_of_the_catalogue_in_its_layer() -> 
 
 @pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.name)
 def test_every_fault_of_the_catalogue_is_reached_and_begins(entry: Any, warm: Rig) -> None:
-    found = find(faults(DATABASE, kinds=[entry.name], on=warm), lambda fault: True, settings=FIND)
+    drawn = faults(DATABASE, kinds=[entry.name], on=warm)
+    found = find(drawn, lambda fault: True, settings=FIRST)
     assert (type(found).__name__, found.layer) == (entry.name, entry.layer)
     check_places(warm, found)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(fault=faults(DATABASE))
 def test_every_fault_has_its_place_on_the_chassis(fault: Fault, warm: Rig) -> None:
     check_places(warm, fault)
     assert fault.sentence
 
 
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(
     schedule=fault_schedules(
         DATABASE, min_size=1, min_start_ns=ms(200), max_start_ns=ms(230), max_duration_ns=ms(20)
@@ -78,7 +83,7 @@ def test_a_schedule_is_injected_and_every_fault_of_it_begins(
 
 
 def test_schedules_shrink_to_nothing_and_to_early() -> None:
-    strategy = fault_schedules(DATABASE)
+    strategy = fault_schedules(DATABASE, layers=["plant"], max_size=2)
     assert find(strategy, lambda schedule: True, settings=FIND) == []
     (one,) = find(strategy, lambda schedule: len(schedule) > 0, settings=FIND)
     assert (one.start_ns, one.duration_ns) == (0, ms(1))
@@ -86,7 +91,7 @@ def test_schedules_shrink_to_nothing_and_to_early() -> None:
     assert [each.start_ns for each in late] == [ms(700)]
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(
     schedule=fault_schedules(
         DATABASE, layers=["message", "pin"], nodes=["BPS", "IMU"], max_duration_ns=None
@@ -107,7 +112,7 @@ def test_layers_and_nodes_narrow_what_is_drawn(schedule: list[TimedFault]) -> No
 def test_a_bench_without_vehicle_has_no_faults_of_one() -> None:
     bench = Restbus(DATABASE, play=["BPS", "IMU"])
     strategy = faults(DATABASE, layers=["message"], on=bench)
-    found: Any = find(strategy, lambda fault: True, settings=FIND)
+    found: Any = find(strategy, lambda fault: True, settings=FIRST)
     check_places(bench, found)
     with pytest.raises(UsageError, match=r"^faults: expected a fault that the bench has a place"):
         faults(DATABASE, layers=["plant", "power", "pin", "actuator"], on=bench)
@@ -120,7 +125,7 @@ PEDAL = DATABASE.message("BPS_Pedal")
 
 def stream(length: int) -> list[Any]:
     strategies = [frames(DATABASE, message=PEDAL, signals=[], counter=n) for n in range(length)]
-    return [find(each, lambda frame: True, settings=FIND) for each in strategies]
+    return [find(each, lambda frame: True, settings=FIRST) for each in strategies]
 
 
 SOUND = stream(8)
@@ -135,7 +140,7 @@ def statuses(arrived: list[Any]) -> list[str]:
     ]
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(fault=e2e_faults(max_at=7))
 def test_a_receiver_notices_every_e2e_fault(fault: E2eFault) -> None:
     before, after = statuses(SOUND), statuses(fault.apply(PEDAL, SOUND))
@@ -165,7 +170,7 @@ def test_every_e2e_fault_is_one_of_the_catalogue_too(kind: str, warm: Rig) -> No
 # ---- requests, updates, drives ----
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(request=uds_requests(kinds=["well_formed"], services=[0x22, 0x3E]))
 def test_a_well_formed_request_has_its_service_and_whole_identifiers(request: bytes) -> None:
     assert (request[0] == 0x3E and len(request) == 2) or (
@@ -173,7 +178,7 @@ def test_a_well_formed_request_has_its_service_and_whole_identifiers(request: by
     )
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(request=uds_requests(max_length=7))
 def test_requests_are_as_long_as_they_may(request: bytes) -> None:
     assert 1 <= len(request) <= 7
@@ -202,11 +207,12 @@ def test_a_drive_takes_the_time_it_says(drive: Drive, warm: Rig) -> None:
 
 
 def test_drives_shrink_to_a_moment_at_rest_on_the_best_road() -> None:
-    calm = find(drives(), lambda drive: True, settings=FIND)
+    calm = find(drives(max_size=2), lambda drive: True, settings=FIND)
     (stretch,) = calm.stretches
     assert (calm.speed_kmh, stretch.duration_ns, stretch.pedal_pct) == (0.0, ms(1), 0.0)
     assert (stretch.friction_ratio, stretch.right_ratio) == (1.05, None)
-    hard = find(drives(), lambda d: any(e.pedal_pct >= 50.0 for e in d.stretches), settings=FIND)
+    pedal = drives(max_size=1)
+    hard = find(pedal, lambda d: any(e.pedal_pct >= 50.0 for e in d.stretches), settings=FIND)
     assert [each.pedal_pct for each in hard.stretches] == [50.0]
 
 
@@ -255,7 +261,7 @@ def test_arguments_that_make_no_sense_are_refused(make: Any, complaint: str) -> 
 
 
 def test_a_drive_wants_a_vehicle() -> None:
-    drive = find(drives(), lambda each: True, settings=FIND)
+    drive = find(drives(), lambda each: True, settings=FIRST)
     with pytest.raises(UsageError, match=r"^Drive.apply: expected a Rig, which has a vehicle, got"):
         drive.apply(Restbus(DATABASE, play=["BPS"]))  # type: ignore[arg-type]
 

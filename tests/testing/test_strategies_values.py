@@ -7,7 +7,7 @@ from typing import Any
 
 import cantools
 import pytest
-from hypothesis import find, given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from simcore import Database, Frame, UsageError
@@ -26,10 +26,12 @@ from simcore.testing.strategies.signals import (
 DATABASE = Database.reference()
 CODEC = Database.load(Path(__file__).parents[1] / "data" / "codec.dbc")
 CANTOOLS = cantools.database.load_file(dbc_path("chassis_fd.dbc"))
-FIND = settings(database=None, derandomize=True, max_examples=100)
+FIND = settings(
+    database=None, derandomize=True, max_examples=100, phases=[Phase.generate, Phase.shrink]
+)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(data=st.data(), database=st.sampled_from((DATABASE, CODEC)))
 def test_every_value_is_encoded_and_comes_back(data: st.DataObject, database: Database) -> None:
     message = data.draw(messages(database))
@@ -40,7 +42,7 @@ def test_every_value_is_encoded_and_comes_back(data: st.DataObject, database: Da
         assert back[name] == pytest.approx(value, rel=1e-9, abs=1e-9)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_cantools_encodes_and_decodes_the_same(data: st.DataObject) -> None:
     message = data.draw(messages(DATABASE, diagnostics=False))
@@ -51,7 +53,7 @@ def test_cantools_encodes_and_decodes_the_same(data: st.DataObject) -> None:
     assert theirs.decode(encoded, decode_choices=False) == message.codec.decode(encoded)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_reserved_values_are_such_that_the_codec_refuses_or_has_no_text(
     data: st.DataObject,
@@ -71,7 +73,7 @@ def test_reserved_values_are_such_that_the_codec_refuses_or_has_no_text(
     assert not allowed or (is_enumeration(signal) and raw not in signal.choices)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_without_undefined_values_an_enumeration_has_a_text_always(data: st.DataObject) -> None:
     signals = [s for m in DATABASE.messages for s in m.signals if is_enumeration(s)]
@@ -81,7 +83,7 @@ def test_without_undefined_values_an_enumeration_has_a_text_always(data: st.Data
     assert raw in signal.choices or raw == calm_raw(signal)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_a_protected_frame_is_usable_and_an_unprotected_one_is_not(data: st.DataObject) -> None:
     message = data.draw(messages(DATABASE, protected=True))
@@ -98,7 +100,7 @@ def test_a_protected_frame_is_usable_and_an_unprotected_one_is_not(data: st.Data
         assert len(frame.data) == message.length
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(frame=raw_frames(min_id=0x100, max_id=0x1FF, extended=False, max_length=8, remote=True))
 def test_raw_frames_keep_to_their_limits(frame: Frame) -> None:
     assert 0x100 <= frame.arbitration_id <= 0x1FF
@@ -115,22 +117,22 @@ def test_raw_frames_keep_to_their_limits(frame: Frame) -> None:
     ],
 )
 def test_every_format_is_reached(holds: Any, what: str) -> None:
-    long = settings(FIND, max_examples=1000)
-    assert find(raw_frames(remote=True), holds, settings=long), what
+    long = settings(FIND, max_examples=1000, phases=[Phase.generate])
+    assert holds(find(raw_frames(remote=True), holds, settings=long)), what
 
 
 def test_values_shrink_to_the_start_values_of_the_database() -> None:
-    message = DATABASE.message("CDC_EmbCmd")
+    message = DATABASE.message("CDC_SteerReq")
     calm = find(signal_values(message), lambda values: True, settings=FIND)
     assert calm == {signal.name: signal.start_value for signal in message.signals}
-    one = signal_values(message, signals=["CDC_FL_FReq"])
-    pressed = find(one, lambda values: values["CDC_FL_FReq"] >= 1000, settings=FIND)
-    assert pressed == {**calm, "CDC_FL_FReq": 1000}
+    steered = find(signal_values(message), lambda v: v["CDC_SteTqOffs"] >= 1.0, settings=FIND)
+    assert steered == {**calm, "CDC_SteTqOffs": pytest.approx(1.0)}
 
 
 def test_frames_shrink_to_the_first_message_and_counter_0() -> None:
-    found = find(frames(DATABASE), lambda frame: True, settings=FIND)
-    first = DATABASE.messages[0]
+    found = find(frames(DATABASE, sender="BPS"), lambda frame: True, settings=FIND)
+    first = DATABASE.message("BPS_Pedal")
+    assert DATABASE.sent_by("BPS")[0] is first
     assert found.arbitration_id == first.arbitration_id
     assert first.codec.raw_reader("E2E_Cnt").read(found.data) == (0,)
     assert find(raw_frames(), lambda frame: True, settings=FIND) == Frame(0)
@@ -148,7 +150,7 @@ def test_only_the_named_signals_vary_and_fixed_ones_keep_their_value() -> None:
         assert found[name] == message.signal(name).to_physical(calm_raw(message.signal(name)))
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_messages_are_what_was_asked_for(data: st.DataObject) -> None:
     found = data.draw(messages(DATABASE, sender="CDC", receiver="EMB_FL", cyclic=True))
@@ -162,9 +164,9 @@ def test_messages_are_what_was_asked_for(data: st.DataObject) -> None:
         (lambda: messages("x.dbc"), r"^messages, database: expected a Database, as "),
         (lambda: messages(DATABASE, sender="CDD"), r"^unknown node 'CDD': did you mean 'CDC'"),
         (
-            lambda: messages(DATABASE, sender="IMU", receiver="GW"),
+            lambda: messages(DATABASE, sender="IMU", receiver="TST"),
             r"^messages: expected at least one message of chassis_fd.dbc, got none with "
-            r"sender='IMU', receiver='GW'$",
+            r"sender='IMU', receiver='TST'$",
         ),
         (lambda: messages(DATABASE, cyclic=1), r"^messages, cyclic: expected True or False, got 1"),
         (
@@ -181,7 +183,7 @@ def test_messages_are_what_was_asked_for(data: st.DataObject) -> None:
         ),
         (
             lambda: signal_values(DATABASE.message("CDC_EmbCmd"), fixed={"CDC_FL_FReq": -1}),
-            r"signal CDC_FL_FReq: expected 0\.\.65535 N, got -1 N$",
+            r"^message 0x060 CDC_EmbCmd, signal CDC_FL_FReq: expected 0\.\.65000 N, got -1 N$",
         ),
         (
             lambda: frames(DATABASE, signals=["CDC_FL_FReq"]),

@@ -67,13 +67,13 @@ Marks = tuple[Callable[[int], object], ...]
 
 
 def _ranges(p: EmbParameters) -> tuple[float, float, float, float, float]:
-    """Bounds of force and travel sensor, and of the supply."""
+    """Bounds of force and motion sensor."""
     return (
         p.force_sensor_min_n,
         p.force_sensor_max_n,
         p.travel_min_m,
         p.travel_max_m,
-        p.supply_min_v,
+        p.motor_speed_max_radps,
     )
 
 
@@ -217,9 +217,11 @@ class Application:
         if marks is not None:
             self.marks = None
             marks[0](now_ns)
-        low_n, high_n, low_m, high_m, supply_min_v = self._plausible
-        plausible = low_n <= force_n <= high_n and low_m <= travel_m <= high_m
-        if not (plausible and supply_v >= supply_min_v and self.force_valid):
+        low_n, high_n, low_m, high_m, most_radps = self._plausible
+        speed_radps = pins["motor_speed_radps"]
+        moves_well = low_m <= travel_m <= high_m and -most_radps <= speed_radps <= most_radps
+        plausible = moves_well and low_n <= force_n <= high_n
+        if not (plausible and supply_v >= self._supply_min_v and self.force_valid):
             force_n = self._judge_sensors(force_n, travel_m, supply_v, now_ns)
         self.clamp_force_n = force_n
         if marks is not None:
@@ -237,13 +239,12 @@ class Application:
             target_n = self._outside_braking_n(state, self._command, supply_v, now_ns)
         if target_n != self.force_ref_n:
             target_n = self._moved_set_point_n(target_n)
-        speed_radps = pins["motor_speed_radps"]
         if target_n == 0.0 and travel_m == self._rest_travel_m and speed_radps == 0.0:
             return  # nothing to control
         phase_a = pins["phase_current_a"]
         if phase_a > self.current_excess_a and phase_a > self._current_a + self.current_excess_a:
             self.current_excess(now_ns)
-        if self.state in MOTOR_OFF:
+        if self.state in MOTOR_OFF or not moves_well:
             self.force_ref_n = current_a = 0.0
         else:
             current_a = self._controller.step(target_n, force_n, travel_m, speed_radps, supply_v)
@@ -277,18 +278,20 @@ class Application:
         self, force_n: float, travel_m: float, supply_v: float, now_ns: int
     ) -> float:
         """Something is out of its range: events, and the force to go on with."""
-        force_min_n, force_max_n, travel_min_m, travel_max_m, supply_min_v = self._plausible
-        if not force_min_n <= force_n <= force_max_n:
+        low_n, high_n, low_m, high_m, most_radps = self._plausible
+        speed_radps = self._inputs["motor_speed_radps"]
+        if not low_n <= force_n <= high_n:
             if self.force_valid:
                 self._port.log("detection", f"force sensor out of range: {force_n:.0f} N")
             self._codes.failed(FORCE_RANGE, now_ns)
             self.distrust_force()
-        if not travel_min_m <= travel_m <= travel_max_m:
+        if not (low_m <= travel_m <= high_m and -most_radps <= speed_radps <= most_radps):
             if self.state not in MOTOR_OFF:
-                self._port.log("detection", f"motion sensor out of range: {travel_m * 1e3:.2f} mm")
+                where = f"{travel_m * 1e3:.2f} mm, {speed_radps:.0f} rad/s"
+                self._port.log("detection", f"motion sensor out of range: {where}")
             self._codes.failed(MOTION_RANGE, now_ns)
             self.happens(EmbEvent.MOTION_SENSOR_LOST)
-        if supply_v < supply_min_v:
+        if supply_v < self._supply_min_v:
             if self.state not in MOTOR_OFF:
                 self._port.log("detection", f"supply lost: {supply_v:.1f} V")
             self._codes.failed(SUPPLY_LOST, now_ns)
@@ -406,11 +409,12 @@ class Application:
         return SELF_TEST_ABORTED
 
     def _sensors_plausible(self) -> bool:
-        pins = self._port.inputs
-        p = self._parameters
+        pins = self._inputs
+        low_n, high_n, low_m, high_m, most_radps = self._plausible
         return (
-            p.force_sensor_min_n <= pins["clamp_force_n"] <= p.force_sensor_max_n
-            and p.travel_min_m <= pins["screw_travel_m"] <= p.travel_max_m
+            low_n <= pins["clamp_force_n"] <= high_n
+            and low_m <= pins["screw_travel_m"] <= high_m
+            and -most_radps <= pins["motor_speed_radps"] <= most_radps
         )
 
     def _estimated_force_n(self, travel_m: float) -> float:

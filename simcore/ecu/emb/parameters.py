@@ -133,6 +133,8 @@ class EmbParameters:
     force_sensor_max_n: float = 60_000.0
     travel_min_m: float = -2e-3
     travel_max_m: float = 8e-3
+    motor_speed_max_radps: float = 1_000.0
+    """Either way; without load and on a full supply it turns at 600 rad/s."""
     pedal_full_travel_mm: float = 60.0
     pedal_dead_travel_mm: float = 2.0
     wheel_radius_m: float = 0.345

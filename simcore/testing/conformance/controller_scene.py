@@ -78,6 +78,13 @@ class Scene:
         text = texts[name] if place is None else texts[name][place]
         return str(text)
 
+    def demand(self, meaning: str) -> str:
+        """The id that the requirement file has for a demand; empty where it names none.
+
+        A judgement without an id counts for every requirement that the case verifies.
+        """
+        return str(self.interface.binding("demands", {}).get(meaning, ""))
+
     def raw(self, message: str, signal: str, text: str) -> int:
         """The value that a text of a signal stands for."""
         choices = self.message(message).signal(signal).choices
@@ -247,7 +254,7 @@ class Scene:
             text=text,
             measured="never" if at_ns is None else took_ms,
             limit=f"<= {limit_ms:g} ms",
-            requirement=requirement,
+            requirement=self.demand(requirement),
         )
 
     def at_most(
@@ -259,7 +266,7 @@ class Scene:
             text=text,
             measured=float(value_ratio),
             limit=f"<= {limit_ratio:g} {unit}",
-            requirement=requirement,
+            requirement=self.demand(requirement),
         )
 
     def at_least(
@@ -271,7 +278,7 @@ class Scene:
             text=text,
             measured=float(value_ratio),
             limit=f">= {limit_ratio:g} {unit}",
-            requirement=requirement,
+            requirement=self.demand(requirement),
         )
 
     def says(self, name: str, text: str, since_ns: int, what: str, requirement: str = "") -> bool:
@@ -284,7 +291,7 @@ class Scene:
             text=what,
             measured=", ".join(sorted(found)) or "no status",
             limit=text,
-            requirement=requirement,
+            requirement=self.demand(requirement),
         )
 
     def warned(self, since_ns: int, text: str, requirement: str = "") -> None:

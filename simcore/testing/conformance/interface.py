@@ -30,6 +30,10 @@ _MISSING = object()
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
 
+class NoRequirementError(InputError):
+    """A case takes a number, and no requirement names the case: nothing is demanded."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interface:
     """One node of a network with the demands on it. Never changes: copies are itself."""
@@ -140,7 +144,8 @@ class Interface:
     def parameter(self, case_id: str, name: str) -> float:
         """A number that a case takes, from the requirements that it verifies.
 
-        Raises `InputError` where none of them has it, and where two of them disagree.
+        Raises `InputError` where none of them has it, and where two of them disagree, and
+        `NoRequirementError` where no requirement names the case.
         """
         ids = self.requirements_of(case_id)
         found = {
@@ -150,7 +155,11 @@ class Interface:
         }
         if len(set(found.values())) == 1:
             return next(iter(found.values()))
-        named = ", ".join(ids) or "none that names the case"
+        if not ids:
+            raise NoRequirementError(
+                f"no requirement names the case, so none says {name}", file=self.file
+            )
+        named = ", ".join(ids)
         raise InputError(
             f"parameter {name} of case {case_id}",
             expected=f"one value among the requirements it verifies ({named})",

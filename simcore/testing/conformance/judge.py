@@ -9,9 +9,10 @@ them ran what.
 from __future__ import annotations
 
 import copy
+import shlex
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -26,7 +27,7 @@ from simcore.rig.bench import Bench
 from simcore.testing.conformance.case import Case, Need, StandKind
 from simcore.testing.conformance.controller_stand import vehicle_gap
 from simcore.testing.conformance.evidence import excerpt_of
-from simcore.testing.conformance.interface import Interface
+from simcore.testing.conformance.interface import Interface, NoRequirementError
 from simcore.testing.conformance.plan import plan
 from simcore.testing.conformance.result import (
     CaseResult,
@@ -42,7 +43,10 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int, CaseResult], object]
 """Called with how many cases are done, how many there are, and the one just done."""
 DEFAULT_BUDGET = 200
-_LOST_WORKER = "the worker process died"
+_LOST_WORKER = (
+    "a worker process died: a module that crashes takes its process with it, and the cases that "
+    "wait; isolated (--isolated) it crashes alone, and that is a finding"
+)
 
 
 def judge(
@@ -56,13 +60,15 @@ def judge(
     workers: int = 1,
     on_case: Progress | None = None,
     twice: bool = False,
+    replay: Sequence[str] = (),
 ) -> ConformanceResult:
     """Judge a module in the place of a node.
 
     `only` are patterns of case ids; `omit` are patterns of cases that are not to be run, with the
     reason. `budget` is how many inputs each fuzz case draws. With `twice` every case is run twice,
-    and one that comes out differently is an error. Raises `UsageError` for a pattern that names no
-    case.
+    and one that comes out differently is an error. `replay` are words for the commands that replay
+    a case, such as the files that the caller has read. Raises `UsageError` for a pattern that
+    names no case.
     """
     if workers < 1:
         raise UsageError("judge, workers", expected="at least 1", got=workers)
@@ -76,7 +82,9 @@ def judge(
     chosen = [
         case for case in cases if not only or any(fnmatchcase(case.id, each) for each in only)
     ]
-    run = CaseRun(interface=interface, dut=dut, seed=seed, budget=budget, twice=twice)
+    run = CaseRun(
+        interface=interface, dut=dut, seed=seed, budget=budget, twice=twice, replay=tuple(replay)
+    )
     results: list[CaseResult] = []
     for done, result in enumerate(_results(run, chosen, omitted, workers), start=1):
         results.append(result)
@@ -94,6 +102,7 @@ class CaseRun:
     seed: int
     budget: int
     twice: bool = False
+    replay: tuple[str, ...] = ()
     _stands: dict[StandKind, Bench] = field(default_factory=dict)
 
     def run(self, case: Case, reason: str = "") -> CaseResult:
@@ -152,6 +161,8 @@ class CaseRun:
             case.run(trial)
         except NotTestedError as why:
             return self._result(case, CaseVerdict.NOT_TESTED, trial, reason=str(why))
+        except NoRequirementError as why:
+            return self._result(case, CaseVerdict.NOT_TESTED, trial, reason=str(why))
         except StuckError as error:
             stuck.append(str(error))
         except Exception:
@@ -197,13 +208,13 @@ class CaseRun:
         )
 
     def _replay(self, case: Case) -> str:
-        words = ["simcore conformance --as", self.interface.node]
+        words = ["simcore", "conformance", "--as", self.interface.node]
         if self.dut.spec != "reference":
-            words += ["--dut", self.dut.spec]
+            words += ["--dut", self.dut.spec, *(["--isolated"] if self.dut.isolated else [])]
         words += ["--only", case.id, "--seed", str(self.seed)]
         if self.budget != DEFAULT_BUDGET:
             words += ["--budget", str(self.budget)]
-        return " ".join(words)
+        return shlex.join([*words, *self.replay])
 
 
 # -- one after the other, or several at once ----------------------------------------------------
@@ -225,12 +236,22 @@ def _results(
         initializer=_begin_worker,
         initargs=(bare,),
     ) as pool:
-        futures = [pool.submit(_run_in_worker, case, reason) for case, reason in jobs]
+        futures = [_submitted(pool, case, reason) for case, reason in jobs]
         for (case, _), future in zip(jobs, futures, strict=True):
             try:
+                if future is None:
+                    raise BrokenProcessPool
                 yield future.result()
             except BrokenProcessPool:
                 yield run._result(case, CaseVerdict.ERROR, reason=_LOST_WORKER)
+
+
+def _submitted(pool: ProcessPoolExecutor, case: Case, reason: str) -> Future[CaseResult] | None:
+    """A case on its way to a worker; `None` where one has taken the pool down with it already."""
+    try:
+        return pool.submit(_run_in_worker, case, reason)
+    except BrokenProcessPool:
+        return None
 
 
 _worker: list[CaseRun] = []

@@ -19,6 +19,8 @@ class CaseVerdict(StrEnum):
     """The place or the module lacks what the case needs; `CaseResult.reason` says what."""
     ERROR = "error"
     """The case itself raised: nothing is said about the module."""
+    PARTLY = "partly"
+    """Of a requirement: what was tested passed, and some of its cases were not tested."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +110,12 @@ class ConformanceResult:
         return Counter(case.verdict for case in self.cases)
 
     def cases_of(self, requirement: str) -> tuple[CaseResult, ...]:
-        """The cases that verify a requirement."""
-        return tuple(case for case in self.cases if requirement in case.requirements)
+        """The cases that verify a requirement; one that passed, only if it judged this one."""
+        return tuple(
+            case
+            for case in self.cases
+            if requirement in case.requirements and _judges(case, requirement)
+        )
 
     def verdict_in(self, case: CaseResult, requirement: str) -> CaseVerdict:
         """What one case says about one of its requirements.
@@ -125,7 +131,20 @@ class ConformanceResult:
     def requirement_verdict(self, requirement: str) -> CaseVerdict:
         """Failed where one of its cases failed it; not tested where none said anything."""
         found = {self.verdict_in(case, requirement) for case in self.cases_of(requirement)}
+        if found == {CaseVerdict.PASSED, CaseVerdict.NOT_TESTED}:
+            return CaseVerdict.PARTLY
         for verdict in (CaseVerdict.ERROR, CaseVerdict.FAILED, CaseVerdict.PASSED):
             if verdict in found:
                 return verdict
         return CaseVerdict.NOT_TESTED
+
+
+def _judges(case: CaseResult, requirement: str) -> bool:
+    """Whether a case has something to say about one of its requirements.
+
+    One whose judgements name requirements says nothing about those they do not name.
+    """
+    if case.verdict is not CaseVerdict.PASSED:
+        return True
+    named = {judgement.requirement for judgement in case.judgements} - {""}
+    return not named or requirement in named

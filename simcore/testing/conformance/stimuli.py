@@ -15,7 +15,8 @@ from simcore.faults import BabblingNode
 from simcore.faults.message import MessageFault
 from simcore.faults.message_path import MessageFilter, MessagePath
 from simcore.network import Message, Signal
-from simcore.network.e2e_layout import bit_positions
+from simcore.network.e2e_config import E2eConfig
+from simcore.network.e2e_layout import PLAIN, bit_positions
 from simcore.network.interaction_rules import application_signals
 from simcore.network.messages import Number
 from simcore.protection.e2e_header import WRONG
@@ -102,6 +103,15 @@ def write_raw(data: bytearray, signal: Signal, raw: Number) -> None:
 def _float_bits(signal: Signal, raw: Number) -> int:
     form = {16: "<e", 32: "<f", 64: "<d"}[signal.length]
     return int.from_bytes(pack(form, raw), "little")
+
+
+def checksum_bits(config: E2eConfig) -> list[int]:
+    """Places of the bits of a checksum, as 8 * byte + bit in the byte."""
+    if config.profile in PLAIN:
+        assert config.checksum_place is not None
+        return list(config.checksum_place.bits())
+    place = config.crc_place
+    return list(range(place.offset_bits, place.offset_bits + place.length_bits))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,6 +67,8 @@ class Trial:
         self.rng = RandomStream(seed, f"case {case.id}")
         self.start_ns = bench.now_ns
         """When the case began."""
+        self.started_ns: int | None = None
+        """When the case last switched the module on; `None` where it has been up all along."""
         self.judgements: list[Judgement] = []
         self.curves: list[Curve] = []
         self._own: list[BusRecord] = []
@@ -106,6 +108,7 @@ class Trial:
         if not isinstance(self.bench, NodeStand) or self.case.stand is not StandKind.COLD:
             raise UsageError(f"case {self.case.id}: power_on", expected="a cold stand")
         self.bench.mount(self.dut.build(self.node, self.interface.database))
+        self.started_ns = self.now_ns
         return self.now_ns
 
     def power_cycle(self, off_ns: int = OFF_NS) -> int:
@@ -113,6 +116,7 @@ class Trial:
         self.bench.silence(self.node, _POWER)
         self.run_for(off_ns)
         self.bench.supply(self.node, _POWER)
+        self.started_ns = self.now_ns
         return self.now_ns
 
     # -- what was measured ------------------------------------------------------------------------

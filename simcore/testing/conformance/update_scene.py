@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from simcore.ecu.runtime.software_rows import ACTIVATE_RID
 from simcore.rig import WORKSHOP, Backend, Campaign
-from simcore.rig.software import HARDWARE
+from simcore.rig.software import HARDWARE, VIN, signed_image
 from simcore.rig.stand import NodeStand
 from simcore.rig.update_tasks import refusal, routine
 from simcore.testing.conformance.trial import Trial
@@ -32,6 +32,11 @@ class DamagedBackend(Backend):
         found = super().image(node)
         middle = len(found) // 2
         return found[:middle] + bytes((found[middle] ^ 0x40,)) + found[middle + 1 :]
+
+
+def demand(trial: Trial, meaning: str) -> str:
+    """The id that the requirement file has for a demand on updates; empty where it names none."""
+    return str(trial.interface.binding("update_demands", {}).get(meaning, ""))
 
 
 class Update:
@@ -84,6 +89,26 @@ class Update:
         self.campaign = Campaign(self.stand, self.backend, pace=pace)
         return self.campaign
 
+    def release_foreign(self, *, labelled: bool) -> Campaign:
+        """Order software made for other hardware; unlabelled, the metadata say it is for this."""
+        node = self.trial.node
+        own = HARDWARE[node]
+        other = next(each for each in HARDWARE.values() if each != own)
+        repository, name = self.backend.repository, f"{other.lower()}-{NEW}"
+        repository.release(
+            name,
+            signed_image(other, NEW, size=SIZE, security_counter=2),
+            version=NEW,
+            hardware_ids=(other if labelled else own,),
+            release_counter=2,
+            security_counter=2,
+        )
+        repository.order(VIN, {node: name})
+        repository.publish(self.trial.now_ns)
+        self.backend.orders = {node: name}
+        self.campaign = Campaign(self.stand, self.backend)
+        return self.campaign
+
     @property
     def ordered(self) -> Campaign:
         """The campaign under way."""
@@ -101,7 +126,7 @@ class Update:
             text="a good image is loaded and installed",
             measured="; ".join(self.ordered.failures.values()) or "staged",
             limit="staged",
-            requirement=requirement,
+            requirement=demand(self.trial, requirement),
         )
 
     def activate(self, patience_ns: int = 0) -> str:
@@ -132,7 +157,7 @@ class Update:
             text=text,
             measured=found,
             limit=" or ".join(wanted),
-            requirement=requirement,
+            requirement=demand(self.trial, requirement),
         )
 
     def until(self, *states: UpdateState, timeout: int = STARTING_NS) -> UpdateState | None:

@@ -131,11 +131,13 @@ def _inserted(draw: DrawFn, have: Inventory) -> Fault:
     return MessageInserted(message=message.name, frames=draw(_FRAMES), **other)
 
 
-@st.composite
-def _masqueraded(draw: DrawFn, have: Inventory) -> Fault:
-    pairs = _masks(have)
-    own, other = draw(st.sampled_from(pairs))
-    return MessageMasqueraded(message=own, frames=draw(_FRAMES), protected_as=other)
+def _masqueraded(have: Inventory) -> Faults:
+    pairs = st.deferred(lambda: st.sampled_from(_masks(have)))  # worked out once, when first drawn
+    return st.builds(_masquerade, pairs, _FRAMES)
+
+
+def _masquerade(pair: tuple[str, str], frames: int) -> Fault:
+    return MessageMasqueraded(message=pair[0], frames=frames, protected_as=pair[1])
 
 
 def _masks(have: Inventory) -> list[tuple[str, str]]:

@@ -77,15 +77,40 @@ def raw_values(
 ) -> SearchStrategy[dict[str, Number]]:
     """As `signal_values`, raw: what `frames` builds on."""
     where = f"signal_values, message {message.label}"
+    if signals is None and not fixed:
+        return _all_raws(message, reserved, undefined)
     if isinstance(signals, str):
         raise UsageError(f"{where}, signals", expected="a list of names", got=repr(signals))
-    if signals is None:
-        varying = {signal.name for signal in application_signals(message)}
-    else:
-        varying = {message.signal(name).name for name in signals}
+    varying = (
+        _set_by_application(message)
+        if signals is None
+        else frozenset(message.signal(name).name for name in signals)
+    )
     pinned = {name: raw_of(message, message.signal(name), value) for name, value in fixed.items()}
+    return _raws(message, varying, pinned, reserved, undefined)
+
+
+@lru_cache(maxsize=1024)
+def _all_raws(
+    message: Message, reserved: bool, undefined: bool
+) -> SearchStrategy[dict[str, Number]]:
+    """Every signal that the application sets: the same strategy each time it is drawn from."""
+    return _raws(message, _set_by_application(message), {}, reserved, undefined)
+
+
+def _set_by_application(message: Message) -> frozenset[str]:
+    return frozenset(signal.name for signal in application_signals(message))
+
+
+def _raws(
+    message: Message,
+    varying: frozenset[str],
+    pinned: dict[str, Number],
+    reserved: bool,
+    undefined: bool,
+) -> SearchStrategy[dict[str, Number]]:
     if message.codec.is_multiplexed:
-        return _paged_raws(message, frozenset(varying), pinned, reserved, undefined)
+        return _paged_raws(message, varying, pinned, reserved, undefined)
     each: dict[str, SearchStrategy[Number]] = {}
     for signal in message.signals:
         if signal.name in pinned:

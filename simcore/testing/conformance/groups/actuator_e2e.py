@@ -18,7 +18,7 @@ from simcore.faults.message import (
     LengthWrong,
     MessageStopped,
 )
-from simcore.faults.message_content import SignalCorrupted
+from simcore.faults.message_content import PayloadCorrupted, SignalCorrupted
 from simcore.network import Message
 from simcore.network.messages import Number
 from simcore.testing.conformance.actuator import Actuator, lanes_of
@@ -31,6 +31,7 @@ from simcore.testing.conformance.actuator_judging import (
 )
 from simcore.testing.conformance.case import Case, Group, Need
 from simcore.testing.conformance.interface import Interface
+from simcore.testing.conformance.stimuli import checksum_bits
 from simcore.testing.conformance.trial import Trial
 from simcore.units import NS_PER_MS, ms
 
@@ -41,6 +42,9 @@ _ATTACKS = 5
 
 WRONG = {
     "crc": "with a wrong checksum",
+    "crc_low": "with the lowest bit of the checksum flipped",
+    "crc_high": "with the highest bit of the checksum flipped",
+    "tail": "with the last bit of the content flipped",
     "data_id": "protected with the data id of another message",
     "repeated": "with the counter of the frame before",
     "sequence": "with a counter far ahead",
@@ -93,7 +97,7 @@ def cases(interface: Interface) -> list[Case]:
                 title=f"A speed in frames {WRONG[kind]} does not keep the brake closed",
                 run=partial(wrong_speed, kind=kind),
             )
-            for kind in ("crc", "data_id")
+            for kind in ("crc", "crc_low", "crc_high", "tail", "data_id")
         ]
     return made
 
@@ -103,6 +107,8 @@ def wrong_frames(act: Actuator, message: Message, kind: str, frames: int | None)
     name = message.name
     if kind == "crc":
         return ChecksumWrong(message=name, frames=frames)
+    if kind in ("crc_low", "crc_high", "tail"):
+        return PayloadCorrupted(message=name, frames=frames, bits=(_bit_of(message, kind),))
     if kind == "data_id":
         return DataIdWrong(message=name, frames=frames, data_id=_data_id_of_another(act, message))
     if kind == "repeated":
@@ -112,6 +118,19 @@ def wrong_frames(act: Actuator, message: Message, kind: str, frames: int | None)
         return CounterOffset(message=name, frames=frames, offset=ahead)
     shorter = max(each for each in (8, 12, 16, 20, 24, 32, 48) if each < message.length)
     return LengthWrong(message=name, frames=frames, length=shorter)
+
+
+def _bit_of(message: Message, kind: str) -> int:
+    """A single bit that the protection has to notice: of the checksum, or the last one it covers.
+
+    A check of one byte of two, or of all bytes but the last, takes every other wrong frame.
+    """
+    assert message.e2e is not None
+    places = checksum_bits(message.e2e)
+    if kind == "tail":
+        length = message.length if message.secoc is None else message.secoc.authentic_length
+        return 8 * length - 1
+    return places[0] if kind == "crc_low" else places[-1]
 
 
 def _data_id_of_another(act: Actuator, message: Message) -> int:

@@ -86,6 +86,9 @@ SENSORS = {
     "speed.at_zero": SensorCase(
         "motor_speed", "stuck at zero", partial(SensorStuck, value=0.0), IMPLAUSIBLE
     ),
+    "speed.to_ground": SensorCase(
+        "motor_speed", "shorted to ground", partial(SensorRangeFault, to="ground"), RANGE
+    ),
     "speed.to_supply": SensorCase(
         "motor_speed", "shorted to its supply", partial(SensorRangeFault, to="supply"), RANGE
     ),
@@ -106,7 +109,14 @@ NAMES = {
     "motor_speed": "sensor of the motor's speed",
     "phase_current": "sensor of the motor's current",
 }
-AT_REST = ("force.at_zero", "force.offset_up", "force.to_supply", "travel.to_supply")
+AT_REST = (
+    "force.at_zero",
+    "force.offset_up",
+    "force.to_supply",
+    "travel.to_supply",
+    "speed.to_ground",
+    "speed.to_supply",
+)
 DIPS_MS = (5, 40, 250)
 
 Make = Callable[..., Case]

@@ -26,6 +26,8 @@ SILENT_CYCLES = 4
 """So many cycles without a status are a silence."""
 START_UP_NS = NS_PER_S
 """One that was never heard may be starting up."""
+_RESTARTING = ("ecu", "power")
+"""Layers of faults after which a module may have to start up again."""
 _FORCE_MODES = ("brake", "hold")
 _PARK_MODES = ("park", "unpark")
 
@@ -180,6 +182,15 @@ def _check_outputs(trial: Trial, stand: NodeStand, since_ns: int) -> None:
     )
 
 
+def _excused_ns(trial: Trial, since_ns: int) -> int:
+    """Until when a module that was not heard since may still be starting up."""
+    started_ns = -1 if trial.started_ns is None else trial.started_ns
+    for each in trial.bench.faults:  # what takes the supply, or makes the module start anew
+        if getattr(each.fault, "layer", "") in _RESTARTING:
+            started_ns = max(started_ns, each.record.start_ns, each.stop_ns or 0)
+    return since_ns if started_ns < 0 else max(since_ns, started_ns + START_UP_NS)
+
+
 def _check_sending(trial: Trial, since_ns: int) -> None:
     """Status goes on, unless the case has taken away what it needs."""
     bench = trial.bench
@@ -195,7 +206,7 @@ def _check_sending(trial: Trial, since_ns: int) -> None:
         if bench.now_ns - since_ns < window_ns:
             continue
         heard = trial.frames(message.name, since_ns, channel="*")
-        newest_ns = heard[-1].eof_ns if heard else since_ns + START_UP_NS
+        newest_ns = heard[-1].eof_ns if heard else _excused_ns(trial, since_ns)
         if bench.now_ns - newest_ns > window_ns:
             silent.append(message.name)
     trial.expect(

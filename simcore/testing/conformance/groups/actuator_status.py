@@ -1,21 +1,31 @@
 """What a brake actuator says of itself while it works: force, current and wheel speed are true.
 
-Supply and temperatures are in `actuator_conditions`, what is told of faults in `actuator_faults`.
+Where a sensor reads more than its signal can say, the signal stays at the end of its range or is
+marked as not valid, and never wraps round to another value. What supply and temperatures do is in
+`actuator_conditions`, what is told of faults in `actuator_faults`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
 
+from simcore.faults import SensorStuck
+from simcore.network import Signal
+from simcore.network.messages import Number
 from simcore.testing.conformance.actuator import Actuator
 from simcore.testing.conformance.case import Case, Group, Need
 from simcore.testing.conformance.interface import Interface
+from simcore.testing.conformance.stimuli import allowed_limits
 from simcore.testing.conformance.trial import Trial
 from simcore.units import NS_PER_MS, ms
 
 _PINS = frozenset({Need.PINS, Need.VIRTUAL_TIME})
+DIRECTIONS = {"forward": 30.0, "standstill": 0.0, "backward": -5.0}
+"""Speeds of the wheel in km/h by what the status calls them."""
+ENDS = ("above", "below")
 
 
 def cases(interface: Interface) -> list[Case]:
@@ -37,6 +47,30 @@ def cases(interface: Interface) -> list[Case]:
             title="The wheel speed in the status is that of the wheel, from standstill to fast",
             run=status_wheel_speed,
         ),
+        make(
+            id="control.status.wheel_direction",
+            title="The status tells a wheel that turns forward, backward and not at all apart",
+            run=status_wheel_direction,
+        ),
+        *_beyond(interface),
+    ]
+
+
+def _beyond(interface: Interface) -> list[Case]:
+    """Each sensor beyond each end of its signal's range that it can be beyond."""
+    sensors: Mapping[str, Mapping[str, str | float]] = interface.binding("beyond", {})
+    return [
+        Case(
+            id=f"layout.saturation.{name}_{end}",
+            group=Group.LAYOUT,
+            title=f"A {name.replace('_', ' ')} {end} the range of its signal stays at its end or "
+            "is told as not valid",
+            run=partial(beyond, name=name, end=end),
+            needs=_PINS,
+        )
+        for name, table in sensors.items()
+        for end in ENDS
+        if end in table
     ]
 
 
@@ -168,3 +202,88 @@ def status_wheel_speed(trial: Trial) -> None:
         requirement="BRK-009",
     )
     trial.check_safe()
+
+
+def status_wheel_direction(trial: Trial) -> None:
+    """The wheel rolls forward, stands, and rolls backward; its speed has no sign."""
+    act = Actuator(trial)
+    if "wheel_direction" not in act.bound("status"):
+        trial.not_tested("interface.actuator.status binds no wheel_direction")
+    limit_kmh = act.number("wheel_speed_kmh")
+    for meaning, speed_kmh in DIRECTIONS.items():
+        act.drive(abs(speed_kmh))
+        act.stand.set_speed(kmh=speed_kmh)
+        trial.run_for(ms(60))
+        since_ns = trial.now_ns - ms(30)
+        right, said = act.raws("wheel_direction", meaning), act.said("wheel_direction", since_ns)
+        wrong = [raw for _, raw in said if raw not in right]
+        newest = act.says("wheel_direction")
+        trial.expect(
+            bool(said) and not wrong,
+            text=f"direction of a wheel at {speed_kmh:g} km/h",
+            measured=act.shown("wheel_direction", wrong[0] if wrong else newest),
+            limit=" or ".join(act.bound("said", meaning)),
+            requirement="BRK-009",
+        )
+        shown_kmh = float(act.says("wheel_speed") or 0.0)
+        trial.expect(
+            abs(shown_kmh - abs(speed_kmh)) <= limit_kmh,
+            text=f"speed in the status of a wheel at {speed_kmh:g} km/h",
+            measured=shown_kmh,
+            limit=f"{abs(speed_kmh):g} +- {limit_kmh:g} km/h",
+            requirement="BRK-009",
+        )
+    trial.check_safe()
+
+
+def beyond(trial: Trial, name: str, end: str) -> None:
+    """The sensor reads what its signal cannot say."""
+    act = Actuator(trial)
+    entry = act.bound("beyond", name)
+    signal = trial.message(entry["message"]).signal(entry["signal"])
+    raws = _raws_beyond(act, entry, signal, entry[end])
+    low, high = allowed_limits(signal)
+    margin = act.number("range_end_pct") / 100.0 * (high - low)
+    wrong = [
+        raw
+        for raw in raws
+        if not (raw >= high - margin if end == "above" else raw <= low + margin)
+        and raw not in signal.choices  # a named one among numbers says that it is none
+    ]
+    shown = wrong[0] if wrong else raws[-1] if raws else None
+    trial.expect(
+        not wrong,
+        text=f"{signal.name} with its valid quality, while the sensor reads {entry[end]:g}",
+        measured="nothing" if shown is None else _printed(signal, shown),
+        limit=f"{_printed(signal, high if end == 'above' else low)}, or not valid",
+        requirement="COM-007",
+    )
+    trial.check_safe()
+
+
+def _printed(signal: Signal, raw: Number) -> str:
+    return f"{float(signal.to_physical(raw)):g} {signal.unit}".rstrip()
+
+
+def _raws_beyond(
+    act: Actuator, entry: Mapping[str, str], signal: Signal, value: float
+) -> list[Number]:
+    """What is told as valid in the settled status while a sensor reads a value."""
+    trial = act.trial
+    name = entry["message"]
+    settle_ns = 2 * trial.interface.cycle_ns(trial.message(name)) + ms(20)
+    act.inject(SensorStuck(node=trial.node, pin=act.pin_name(entry["pin"]), value=value))
+    trial.run_for(settle_ns)
+    since_ns = trial.now_ns
+    trial.run_for(settle_ns)
+    values = trial.decoded(name, signal.name, since_ns)
+    trial.expect(
+        bool(values), text=f"frames of {name} meanwhile", measured=str(len(values)), limit="> 0"
+    )
+    if "quality" in entry:
+        valid = set(act.bound("said", "valid"))
+        choices = trial.message(name).signal(entry["quality"]).choices
+        qualities = trial.decoded(name, entry["quality"], since_ns)
+        pairs = zip(values, qualities, strict=True)
+        values = [each for each, (_, raw) in pairs if choices.get(int(raw)) in valid]
+    return [signal.to_raw(value) for _, value in values]

@@ -26,22 +26,29 @@ from simcore.faults import (
     PayloadCorrupted,
 )
 from simcore.faults.message import MessageFault
+from simcore.network import Message
 from simcore.testing.conformance.case import Case, Group
 from simcore.testing.conformance.controller_scene import Scene, is_bound, vehicle_case
 from simcore.testing.conformance.groups.controller_control import ask_emergency
 from simcore.testing.conformance.interface import Interface
+from simcore.testing.conformance.stimuli import checksum_bits
 from simcore.testing.conformance.trial import Trial
 from simcore.units import ms
 
-USED, MACHINE = "COM-002", "COM-003"
+USED, MACHINE = "used", "machine"
 _FLIPPED = (37, 61, 90)
 """Bits of the payload, beside the header of E2E."""
 
 
-def _kinds(message: str, length: int, other: str) -> dict[str, MessageFault]:
+def _kinds(found: Message, length: int, other: str) -> dict[str, MessageFault]:
     """Frames that must not be used, by the name of what is wrong with them."""
+    assert found.e2e is not None
+    message, places = found.name, checksum_bits(found.e2e)
     return {
         "checksum": ChecksumWrong(message=message),
+        "low_bit": PayloadCorrupted(message=message, bits=(places[0],)),
+        "high_bit": PayloadCorrupted(message=message, bits=(places[-1],)),
+        "last_bit": PayloadCorrupted(message=message, bits=(8 * found.length - 1,)),
         "data_id": DataIdWrong(message=message, data_id=1),
         "payload": PayloadCorrupted(message=message, bits=_FLIPPED),
         "repeated": CounterFrozen(message=message),
@@ -51,9 +58,23 @@ def _kinds(message: str, length: int, other: str) -> dict[str, MessageFault]:
     }
 
 
-KINDS = ("checksum", "data_id", "payload", "repeated", "sequence", "length", "masqueraded")
+KINDS = (
+    "checksum",
+    "low_bit",
+    "high_bit",
+    "last_bit",
+    "data_id",
+    "payload",
+    "repeated",
+    "sequence",
+    "length",
+    "masqueraded",
+)
 TEXTS = {
     "checksum": "with a wrong checksum",
+    "low_bit": "with the lowest bit of the checksum flipped",
+    "high_bit": "with the highest bit of the checksum flipped",
+    "last_bit": "with the last bit of the content flipped",
     "data_id": "with another data id",
     "payload": "with flipped bits",
     "repeated": "whose counter stands still",
@@ -144,7 +165,7 @@ def _fault(scene: Scene, message: str, kind: str) -> MessageFault:
     found = scene.message(message)
     length = max(each for each in (8, 12, 16, 20, 24, 32, 48) if each < found.length)
     other = str(scene.table("secondary")["message"])
-    return _kinds(message, length, other)[kind]
+    return _kinds(found, length, other)[kind]
 
 
 # -- wrong for a while ----------------------------------------------------------------------------
@@ -223,7 +244,7 @@ def _wrong_status(trial: Trial, *, kind: str) -> None:
     scene.expect_within(
         scene.first_said("level", scene.said("whole"), cleared_ns),
         cleared_ns,
-        trial.parameter("reuse_ms") + 20.0,
+        trial.parameter("reuse_ms") + trial.parameter("timeout_margin_ms"),
         "right frames to a whole brake system",
         MACHINE,
     )
@@ -246,7 +267,7 @@ def _wrong_supply(trial: Trial, *, kind: str) -> None:
         if scene.ever_said("level", scene.said("supply_lost", 0), since_ns)
         else "not believed",
         limit="not believed",
-        requirement=USED,
+        requirement=scene.demand(USED),
     )
     injected.clear()
     cleared_ns = scene.rig.now_ns
@@ -295,17 +316,17 @@ def _no_pedal(trial: Trial) -> None:
     names = [*scene.command["valid"], *scene.command["forces"]]
     valid = scene.raw(command, str(names[0]), scene.said("valid"))
     settled_ns = since_ns + 4 * cycle_ns + ms(10)
-    opened = 0
+    opened, open_n = 0, trial.parameter("open_command_n")
     for record in trial.frames(command, settled_ns):
         values = scene.message(command).codec.reader(*names).read(record.frame.data)
         half = len(values) // 2
-        opened += any(values[i] == valid and values[half + i] <= 100.0 for i in range(half))
+        opened += any(values[i] == valid and values[half + i] <= open_n for i in range(half))
     trial.expect(
         not opened,
         text="commands that tell a brake to open while nobody knows the pedal",
         measured=f"{opened}",
         limit="none",
-        requirement=MACHINE,
+        requirement=scene.demand(MACHINE),
     )
     injected.clear()
     cleared_ns = scene.rig.now_ns
@@ -375,7 +396,7 @@ def _late_pedal(trial: Trial) -> None:
     since_ns = scene.rig.now_ns
     scene.inject(MessageDelayed(message=str(scene.pedal["message"]), delay_ns=ms(30)))
     scene.run(ms(200))
-    scene.kept(before_n, since_ns, 0.5, MACHINE)
+    scene.kept(before_n, since_ns, trial.parameter("late_kept_ratio"), MACHINE)
     trial.check_safe(since_ns)
 
 

@@ -26,7 +26,7 @@ from simcore.testing.conformance.interface import Interface
 from simcore.testing.conformance.trial import Trial
 from simcore.units import NS_PER_MS, ms
 
-PEDAL = "SAF-003"
+PEDAL = "pedal"
 SUDDEN = ("stuck_low", "stuck_high", "offset", "range")
 SLOW = ("noise", "drift")
 TEXTS = {
@@ -146,7 +146,8 @@ def _free(trial: Trial, *, pin: str) -> None:
         PEDAL,
     )
     settled_n = float(scene.commanded(scene.rig.now_ns - ms(50)).max(initial=0.0))
-    scene.at_most(settled_n, 500.0, "N", "command when that is known", PEDAL)
+    idle_n = trial.parameter("idle_force_n")
+    scene.at_most(settled_n, idle_n, "N", "command when that is known", PEDAL)
     scene.expect_within(
         scene.first_said("red_lamp", scene.said("on"), since_ns),
         since_ns,
@@ -178,7 +179,7 @@ def _invalid(trial: Trial, *, place: int) -> None:
     asked_n = sum(scene.mean_n(scene.rig.now_ns - ms(50)))
     scene.at_least(
         100.0 * asked_n / sum(before_n) if sum(before_n) else float("nan"),
-        85.0,
+        trial.parameter("pedal_kept_pct"),
         "%",
         "commanded force, of what it was",
         PEDAL,
@@ -215,6 +216,5 @@ def _healed(trial: Trial) -> None:
     since_ns = scene.rig.now_ns
     scene.brake(40.0, for_ms=200.0)
     scene.says("level", scene.said("whole"), since_ns, "degradation level", PEDAL)
-    scene.at_least(
-        min(scene.mean_n(scene.rig.now_ns - ms(30))), 1000.0, "N", "least command", PEDAL
-    )
+    asked_n = min(scene.mean_n(scene.rig.now_ns - ms(30)))
+    scene.at_least(asked_n, trial.parameter("used_force_n"), "N", "least command", PEDAL)

@@ -12,13 +12,17 @@ from functools import partial
 import numpy as np
 
 from simcore.faults import BusOpen, EcuSilent, NodeUnplugged
+from simcore.rig.measure import longest_lock_ms
 from simcore.testing.conformance.case import Case, Group, Need
 from simcore.testing.conformance.controller_scene import Scene, is_bound, vehicle_case
 from simcore.testing.conformance.interface import Interface
 from simcore.testing.conformance.trial import Trial
-from simcore.units import NS_PER_MS, ms
+from simcore.units import GRAVITY_MPS2, NS_PER_MS, ms
 
-PARTNER, LANES = "DEG-002", "DEG-003"
+PARTNER, LANES = "partner", "lanes"
+ICE_RATIO = 0.3
+_JOINING_FRAMES = 2
+"""So many of its first commands are held against the last of the other controller."""
 
 
 def cases(interface: Interface) -> list[Case]:
@@ -85,7 +89,7 @@ def _both(trial: Trial) -> None:
             text=f"{message.name}: frames of {first} that {second} does not carry",
             measured=f"{len(missing)} of {len(seen[first])}",
             limit="none",
-            requirement=LANES,
+            requirement=scene.demand(LANES),
         )
 
 
@@ -115,13 +119,14 @@ def _lost_bus(trial: Trial, *, place: int) -> None:
         told, since_ns, trial.parameter("warning_ms"), f"level of the lost bus, on {other}", LANES
     )
     commands = scene.forces(since_ns, channel=other)
+    share = trial.parameter("commands_ratio")
     cycle_ns = scene.message(str(scene.command["message"])).cycle_time_ns or 0
     trial.expect(
-        len(commands) * cycle_ns >= 0.9 * (scene.rig.now_ns - since_ns),
+        len(commands) * cycle_ns >= share * (scene.rig.now_ns - since_ns),
         text=f"commands on {other}",
         measured=f"{len(commands)}",
         limit=f"one every {cycle_ns / NS_PER_MS:g} ms",
-        requirement=LANES,
+        requirement=scene.demand(LANES),
     )
 
 
@@ -136,7 +141,7 @@ def _cut_off(trial: Trial) -> None:
     scene.expect_within(
         next((at for at, _ in scene.forces(since_ns, channel=trial.channels[1])), None),
         since_ns,
-        20.0,
+        trial.parameter("next_command_ms"),
         f"the next command on {trial.channels[1]}",
         LANES,
     )
@@ -146,7 +151,7 @@ def _bus_back(trial: Trial) -> None:
     scene = Scene(trial)
     scene.roll(60.0)
     scene.inject(BusOpen(bus=trial.channels[1]), duration=ms(150))
-    scene.run(ms(150 + 700))
+    scene.run(ms(150 + trial.parameter("bus_back_ms")))
     since_ns = scene.rig.now_ns
     scene.run(ms(60))
     scene.healthy(since_ns, LANES)
@@ -170,7 +175,7 @@ def _silent(trial: Trial) -> None:
         text="commands of a controller without supply",
         measured=f"{len(own)}",
         limit="none",
-        requirement=PARTNER,
+        requirement=scene.demand(PARTNER),
     )
     names = scene.table("secondary")
     secondary = scene.message(str(names["message"]))
@@ -190,7 +195,7 @@ def _silent(trial: Trial) -> None:
         taken, third_ns, trial.parameter("take_over_ms"), "third missed frame to the other", PARTNER
     )
     _no_surge(scene, before_n, since_ns)
-    scene.kept(before_n, since_ns, 0.8, PARTNER)
+    scene.kept(before_n, since_ns, trial.parameter("taken_kept_ratio"), PARTNER)
 
 
 def _no_surge(scene: Scene, before_n: list[float], since_ns: int) -> None:
@@ -228,22 +233,21 @@ def _rejoin(trial: Trial) -> None:
         text="valid commands on its way back that are far below the demand",
         measured=f"{len(weak)}",
         limit="none",
-        requirement=PARTNER,
+        requirement=scene.demand(PARTNER),
     )
     trial.check_safe(since_ns)
 
 
 def _on_ice(trial: Trial) -> None:
     scene = Scene(trial)
-    scene.rig.vehicle.set_friction(0.3)
+    scene.rig.vehicle.set_friction(ICE_RATIO)
     scene.roll(90.0)
     scene.brake(100.0, for_ms=700.0)
     since_ns = scene.rig.now_ns
     first_row = scene.rig.recorder.row_count
-    trial.power_cycle(ms(120))
+    back_ns = trial.power_cycle(ms(120))
     scene.run(ms(trial.parameter("join_ms")))
-    from simcore.rig.measure import longest_lock_ms
-
+    _no_step(scene, back_ns)
     scene.at_most(
         longest_lock_ms(scene.rig, first_row),
         trial.parameter("lock_ms"),
@@ -252,8 +256,47 @@ def _on_ice(trial: Trial) -> None:
         PARTNER,
     )
     decel_mps2 = scene.decel_mps2(since_ns)
-    scene.at_least(decel_mps2, 0.6 * 0.3 * 9.81, "m/s2", "deceleration meanwhile", PARTNER)
+    scene.at_least(
+        decel_mps2 / GRAVITY_MPS2 / ICE_RATIO,
+        trial.parameter("join_utilisation_ratio"),
+        "of the friction",
+        "adhesion utilisation meanwhile",
+        PARTNER,
+    )
     trial.check_safe(since_ns)
+
+
+def _no_step(scene: Scene, back_ns: int) -> None:
+    """Its first commands go on from the last ones of the other controller."""
+    joined = [row for row in scene.forces(back_ns) if min(row[1]) > 0.0]
+    first_ns = joined[0][0] if joined else back_ns
+    names = scene.table("secondary")
+    secondary = scene.message(str(names["message"]))
+    valid = scene.raw(secondary.name, str(names["valid"][0]), scene.said("valid"))
+    count = len(names["forces"])
+    read = secondary.codec.reader(*names["forces"], *names["valid"]).read
+    others = [
+        values[:count]
+        for values in (
+            read(record.frame.data)
+            for record in scene.trial.records(back_ns - ms(50))
+            if record.frame.arbitration_id == secondary.arbitration_id and record.eof_ns <= first_ns
+        )
+        if all(value == valid for value in values[count:])
+    ]
+    step_n = float("nan")
+    if joined and others:
+        followed = [row for _, row in joined[:_JOINING_FRAMES]]
+        step_n = max(
+            abs(a - float(b)) for row in followed for a, b in zip(row, others[-1], strict=True)
+        )
+    scene.at_most(
+        step_n,
+        scene.trial.parameter("join_step_n"),
+        "N",
+        "step of the command from the other controller to this one",
+        PARTNER,
+    )
 
 
 def _rejoin_free(trial: Trial) -> None:
@@ -263,7 +306,7 @@ def _rejoin_free(trial: Trial) -> None:
     trial.power_cycle(ms(120))
     scene.run(ms(trial.parameter("join_ms")))
     largest_n = float(scene.clamp(since_ns).max())
-    scene.at_most(largest_n, 500.0, "N", "largest clamp force", PARTNER)
+    scene.at_most(largest_n, trial.parameter("idle_force_n"), "N", "largest clamp force", PARTNER)
     told_ns = scene.rig.now_ns
     scene.run(ms(100))
     scene.healthy(told_ns, PARTNER)
@@ -276,7 +319,6 @@ def _alone(trial: Trial) -> None:
     scene.roll(80.0)
     since_ns = scene.rig.now_ns
     scene.brake(40.0, for_ms=400.0)
-    scene.at_least(
-        scene.decel_mps2(scene.rig.now_ns - ms(150)), 3.5, "m/s2", "deceleration", PARTNER
-    )
+    decel_mps2 = scene.decel_mps2(scene.rig.now_ns - ms(150))
+    scene.at_least(decel_mps2, trial.parameter("alone_mps2"), "m/s2", "deceleration", PARTNER)
     trial.check_safe(since_ns)

@@ -16,7 +16,7 @@ from simcore.testing.conformance.interface import Interface
 from simcore.testing.conformance.trial import Trial
 from simcore.units import ms, s
 
-ATTACK, STOP = "SEC-001", "BRK-001"
+ATTACK, STOP, IDLE = "attack", "stop", "idle"
 
 
 def cases(interface: Interface) -> list[Case]:
@@ -90,7 +90,7 @@ def _own(trial: Trial) -> None:
     scene.run(ms(200))
     after_n = scene.mean_n(scene.rig.now_ns - ms(40))
     worst_n = max(abs(a - b) for a, b in zip(before_n, after_n, strict=True))
-    scene.at_most(worst_n, 400.0, "N", "change of a command", ATTACK)
+    scene.at_most(worst_n, trial.parameter("disturbed_force_n"), "N", "change of a command", ATTACK)
     said = scene.raw(message.name, level, scene.said("whole"))
     own = [value for _, value in scene.status("level", since_ns)]
     trial.expect(
@@ -98,7 +98,7 @@ def _own(trial: Trial) -> None:
         text="what it says itself meanwhile",
         measured=f"{sum(value == said for value in own)} of {len(own)} whole",
         limit="all",
-        requirement=ATTACK,
+        requirement=scene.demand(ATTACK),
     )
 
 
@@ -126,12 +126,13 @@ def _stops(trial: Trial) -> None:
         distances_m.append(stop.distance_m)
         scene.release()
         scene.run(ms(300))
+    spread_pct = trial.parameter("distance_spread_pct")
     trial.expect(
-        max(distances_m) - min(distances_m) <= 0.05 * min(distances_m),
+        max(distances_m) - min(distances_m) <= spread_pct / 100.0 * min(distances_m),
         text="stopping distances from 50 km/h",
         measured=", ".join(f"{each:.2f}" for each in distances_m) + " m",
-        limit="within 5 %",
-        requirement=STOP,
+        limit=f"within {spread_pct:g} %",
+        requirement=scene.demand(STOP),
     )
     scene.healthy(begun_ns, STOP)
     trial.check_safe(begun_ns)
@@ -150,7 +151,7 @@ def _drive(trial: Trial) -> None:
         scene.brake(pedal_pct, for_ms=500.0)
         scene.release()
         scene.run(ms(500))
-    scene.healthy(begun_ns, "BRK-003")
+    scene.healthy(begun_ns, IDLE)
     last_n = float(scene.clamp(scene.rig.now_ns - ms(100)).max())
-    scene.at_most(last_n, trial.parameter("idle_force_n"), "N", "clamp force at the end", "BRK-003")
+    scene.at_most(last_n, trial.parameter("idle_force_n"), "N", "clamp force at the end", IDLE)
     trial.check_safe(begun_ns)

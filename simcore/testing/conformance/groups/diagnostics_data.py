@@ -43,7 +43,7 @@ def cases(interface: Interface) -> list[Case]:
     return [
         *_data(table),
         *_live(interface.binding("diagnostics_live", {})),
-        *(_security() if "security" in table else ()),
+        *(_security(table) if "security" in table else ()),
     ]
 
 
@@ -68,9 +68,18 @@ def _live(values: dict[str, dict[str, Any]]) -> list[Case]:
     ]
 
 
-def _security() -> list[Case]:
+def _security(table: dict[str, Any]) -> list[Case]:
     late = Need.VIRTUAL_TIME
+    made = [
+        case(
+            f"security.write.{identifier}",
+            f"identifier 0x{identifier} is written with the key, and not without",
+            partial(_secured, identifier=identifier, value=str(value)),
+        )
+        for identifier, value in table.get("secured_writes", {}).items()
+    ]
     return [
+        *made,
         case("security.seed", "a locked level gives a seed, each time another one", _seed),
         case("security.wrong_key", "a wrong key is refused, the seed is used up", _wrong_key),
         case("security.attempts", "too many wrong keys: no seed for a while", _attempts, late),
@@ -298,6 +307,38 @@ def _unlock(trial: Trial) -> None:
     trial.expect(
         any(seed), text="locked again after the session", measured=seed.hex(), limit="a seed, not 0"
     )
+
+
+def _secured(trial: Trial, *, identifier: str, value: str) -> None:
+    """Locked, in every session: refused, as a secured one where the session has it at all."""
+    lock = _Lock(trial)
+    dialogue = lock.dialogue
+    where = "secured_writes"
+    number, data = dialogue.offer.parsed(where, identifier), dialogue.offer.parsed(where, value)
+    read, write = bytes((Sid.READ_DATA_BY_IDENTIFIER,)) + number, b"\x2e" + number + data
+    before = dialogue.positive(read, text=f"0x{identifier} is read")
+    dialogue.refused(write, *NOT_ALLOWED, text="writing it in the default session")
+    lock.enter()
+    dialogue.refused(write, Nrc.SECURITY_ACCESS_DENIED, text="writing it before the key")
+    seed = lock.seed()
+    dialogue.refused(write, Nrc.SECURITY_ACCESS_DENIED, text="writing it with the seed given")
+    dialogue.refused(lock.key_request(lock.wrong_key(seed)), Nrc.INVALID_KEY, text="a wrong key")
+    dialogue.refused(write, Nrc.SECURITY_ACCESS_DENIED, text="writing it after a wrong key")
+    found = dialogue.positive(read, text=f"0x{identifier} is read once more")
+    trial.expect(
+        found == before,
+        text="what is read after all that",
+        measured=found.hex(" ").upper() or "nothing",
+        limit=before.hex(" ").upper(),
+    )
+    if not lock.key_function:
+        return
+    key = _key_function(trial, lock)(lock.seed())
+    dialogue.positive(lock.key_request(key), text="the right key")
+    dialogue.positive(write, text="writing it with the key")
+    dialogue.enter(dialogue.default_session)
+    lock.enter()
+    dialogue.refused(write, Nrc.SECURITY_ACCESS_DENIED, text="writing it in a later session")
 
 
 def _key_function(trial: Trial, lock: _Lock) -> Callable[[bytes], bytes]:

@@ -5,19 +5,30 @@ With the other nodes silent a long time costs little: the module is the only one
 
 from __future__ import annotations
 
+import io
+import pickle
 from collections.abc import Callable
 
-from simcore.network import Message
+from simcore.attach.c_module import Snapshot
+from simcore.faults import ChecksumWrong
+from simcore.kernel import Scheduler
+from simcore.network import Database, Message
+from simcore.rig.bench import Bench
+from simcore.rig.host import NodeHost
 from simcore.testing.conformance.case import Case, Group, Need
 from simcore.testing.conformance.groups.startup import judge_own, judge_start
 from simcore.testing.conformance.interface import Interface
 from simcore.testing.conformance.measuring import judge_checksums, judge_counters, judge_life
-from simcore.testing.conformance.stimuli import stand_of
+from simcore.testing.conformance.stimuli import played, stand_of
 from simcore.testing.conformance.trial import Trial
 from simcore.units import NS_PER_MS, ms, s
 
 _RESTARTS = 20
 _SETTLING_NS = 200 * NS_PER_MS
+_DISTURBED_FRAMES = 3
+_DISTURBANCE_NS = 100 * NS_PER_MS
+_SURROUNDINGS = (Bench, Database, NodeHost, Scheduler)
+"""What a module knows of the simulation around it, which is no state of its own."""
 
 
 def cases(interface: Interface) -> list[Case]:
@@ -26,6 +37,7 @@ def cases(interface: Interface) -> list[Case]:
         _case("calm", "for a long time everything comes, and nothing slips", calm),
         _case("alone", "for a long time nobody else speaks, and nothing slips", alone),
         _case("restarts", "many restarts leave nothing behind", restarts),
+        _case("memory", "what it keeps does not grow while the same happens again", memory),
     ]
 
 
@@ -121,3 +133,52 @@ def restarts(trial: Trial) -> None:
         limit=f"<= {most}",
     )
     trial.check_safe(trial.start_ns)
+
+
+def memory(trial: Trial) -> None:
+    """Its state as it would be copied, after the same round of good and wrong frames again."""
+    if not trial.dut.forkable or trial.dut.kind == "fmu":
+        trial.not_tested("the state of the module cannot be read")
+    duration_ns = s(trial.parameter("memory_s"))
+    sizes = []
+    for _ in range(3):
+        _round(trial, duration_ns)
+        sizes.append(_state_size(trial))
+    growth, most = sizes[-1] - sizes[-2], int(trial.parameter("state_growth_count"))
+    trial.expect(
+        growth <= most,
+        text=f"bytes by which its state of {sizes[-2]} has grown in {duration_ns / s(1):g} s",
+        measured=f"{growth}",
+        limit=f"<= {most}",
+    )
+    trial.check_safe(trial.start_ns)
+
+
+def _round(trial: Trial, duration_ns: int) -> None:
+    """Each protected message with a few wrong frames, one after the other, then calm."""
+    end_ns = trial.now_ns + duration_ns
+    for message in played(trial):
+        if message.e2e is not None and trial.interface.cycle_ns(message):
+            trial.bench.inject(ChecksumWrong(message=message.name, frames=_DISTURBED_FRAMES))
+            trial.run_for(_DISTURBANCE_NS)
+    trial.run_for(max(_SETTLING_NS, end_ns - trial.now_ns))
+
+
+class _StatePickler(pickle.Pickler):
+    """Leaves out what surrounds a module."""
+
+    def persistent_id(self, obj: object) -> str | None:
+        """A word for what is left out."""
+        if isinstance(obj, Snapshot) and obj.journal is not None:
+            raise pickle.PicklingError("it is known by all that it was ever told")
+        return type(obj).__name__ if isinstance(obj, _SURROUNDINGS) else None
+
+
+def _state_size(trial: Trial) -> int:
+    """In bytes. A module without a readable state ends the case."""
+    written = io.BytesIO()
+    try:
+        _StatePickler(written, pickle.HIGHEST_PROTOCOL).dump(trial.bench.host(trial.node).node)
+    except Exception as error:  # whatever the module's own copying raises
+        trial.not_tested(f"the state of the module cannot be read: {error}")
+    return len(written.getvalue())

@@ -88,7 +88,7 @@ def _content(trial: Trial, length: int) -> bytes:
 
 def _drawn(trial: Trial, identifier: int, *, is_extended: bool = False) -> Frame:
     """A frame of that identifier, classic or FD, of any length."""
-    is_fd = trial.rng.chance(0.7)
+    is_fd = trial.interface.database.is_fd and trial.rng.chance(0.7)
     length = _LENGTHS[trial.rng.integer(0, len(_LENGTHS) - 1 if is_fd else 8)]
     return Frame(
         identifier,
@@ -280,6 +280,8 @@ def other_format(trial: Trial) -> None:
     for number in range(trial.budget):
         message = messages[number % len(messages)]
         is_fd = not message.is_fd
+        if is_fd and not trial.interface.database.is_fd:
+            trial.not_tested("the buses carry no CAN FD frames")
         length = min(message.length, 64 if is_fd else 8)
         frames.append(
             Frame(

@@ -22,6 +22,7 @@ _STYLES = {
     CaseVerdict.FAILED: "bold red",
     CaseVerdict.NOT_TESTED: "dim",
     CaseVerdict.ERROR: "bold magenta",
+    CaseVerdict.PARTLY: "yellow",
 }
 _IDS_SHOWN = 6
 _TEXT_LENGTH = 90
@@ -52,10 +53,11 @@ def _print_groups(result: ConformanceResult, out: Console) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("group")
-    for word in ("cases", *CaseVerdict):
+    verdicts = [verdict for verdict in CaseVerdict if verdict is not CaseVerdict.PARTLY]
+    for word in ("cases", *verdicts):
         table.add_column(str(word), justify="right")
     for group, cases in groups_of(result):
-        counts = [sum(case.verdict is verdict for case in cases) for verdict in CaseVerdict]
+        counts = [sum(case.verdict is verdict for case in cases) for verdict in verdicts]
         shown = [str(count) if count else "" for count in counts]
         table.add_row(str(group), str(len(cases)), *shown)
     out.print(table)

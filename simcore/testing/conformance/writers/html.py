@@ -28,6 +28,7 @@ _SIGNS = {
     CaseVerdict.FAILED: "✗",
     CaseVerdict.NOT_TESTED: "–",
     CaseVerdict.ERROR: "!",
+    CaseVerdict.PARTLY: "~",
 }
 
 

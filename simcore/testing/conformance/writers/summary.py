@@ -19,6 +19,7 @@ MARKS = {
     CaseVerdict.FAILED: "failed",
     CaseVerdict.NOT_TESTED: "none",
     CaseVerdict.ERROR: "error",
+    CaseVerdict.PARTLY: "none",
 }
 """Names of the styles of the report page."""
 NOT_CHOSEN = "none of its cases ran"
@@ -103,7 +104,11 @@ def headline(result: ConformanceResult) -> str:
     rows = requirement_rows(result)
     passed = sum(row.verdict is CaseVerdict.PASSED for row in rows)
     parts = [f"{counts[verdict]} {verdict}" for verdict in CaseVerdict if counts[verdict]]
+    partly = sum(row.verdict is CaseVerdict.PARTLY for row in rows)
+    word = str(result.verdict).upper()
+    if result.verdict is CaseVerdict.PASSED and counts[CaseVerdict.NOT_TESTED]:
+        word += " AS FAR AS TESTED"
     return (
-        f"{str(result.verdict).upper()}: {len(result.cases)} cases, {', '.join(parts)}; "
-        f"{passed} of {len(rows)} requirements passed"
+        f"{word}: {len(result.cases)} cases, {', '.join(parts)}; "
+        f"{passed} of {len(rows)} requirements passed" + (f", {partly} partly" if partly else "")
     )
