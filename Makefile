@@ -9,7 +9,7 @@ FUZZ_RUNS ?= 100000
 FUZZ_SECONDS ?= 120
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ftti power-cut mutants fuzz check lint layout types bench coverage determinism wheel-check format clean
+.PHONY: help demo test ftti power-cut mutants fuzz check lint layout types bench coverage determinism wheel-check format clean campaign
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ ftti: $(STAMP) ## measure the reaction-time table on all cores, report in build/
 power-cut: $(STAMP) ## cut power at every flash operation of an update, report in build/power-cut
 	$(BIN)/simcore power-cut --report build/power-cut
 	$(BIN)/simcore power-cut --device bundle --report build/power-cut-bundle
+
+campaign: $(STAMP) ## run the tests that take long: scenarios against sabotaged ECUs
+	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 -m campaign
 
 mutants: $(STAMP) ## judge every deliberately broken module with the conformance kit: all must be failed
 	$(BIN)/python -m tests.mutants.run

@@ -32,7 +32,7 @@ _EVERYWHERE = {
     "suppress_health_check": [HealthCheck.too_slow],
 }
 settings.register_profile("dev", max_examples=50, **_EVERYWHERE)
-settings.register_profile("ci", max_examples=40, derandomize=True, database=None, **_EVERYWHERE)
+settings.register_profile("ci", max_examples=30, derandomize=True, database=None, **_EVERYWHERE)
 settings.register_profile("nightly", max_examples=2000, **_EVERYWHERE)
 
 _IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import tomllib
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -69,13 +70,19 @@ def room_of(place: PurePosixPath) -> str:
     return place.parts[0] if len(place.parts) > 1 else place.stem
 
 
+@cache
+def _parsed(text: str, name: str) -> ast.Module:
+    """Every rule reads the same trees, and changes none."""
+    return ast.parse(text, filename=name)
+
+
 def violations(rule: Rule, package: Path) -> list[str]:
     """One line per place in `package` where `rule` finds something."""
     found = []
     for file in sorted(package.rglob("*.py")):
         place = PurePosixPath(file.relative_to(package).as_posix())
         if place.parts[0] != "_data":  # scenarios that travel with a wheel
-            tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+            tree = _parsed(file.read_text(encoding="utf-8"), str(file))
             found += [f"simcore/{place}:{line}: {text}" for line, text in rule(tree, place)]
     return found
 

@@ -263,7 +263,9 @@ def _run_all(session: Session, selection: Selection) -> None:
         session.results.append(
             unreadable_result(path, error, seed=session.seed, options=session.options)
         )
-    with progress, StuckWatch(session.stuck_after_s) as watch:
+    dut = None if session.places is None else session.places.dut
+    ends = dut is not None and dut.kind == "c" and not dut.isolated
+    with progress, StuckWatch(session.stuck_after_s, ends_process=ends) as watch:
         task = progress.add_task("", total=len(selection.scenarios))
         for item in selection.scenarios:
             progress.update(task, description=item.name)

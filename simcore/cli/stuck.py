@@ -3,12 +3,15 @@
 A loop such as `while rig.vehicle.speed_kmh > 0: pass` never returns to the simulation, so nothing
 in virtual time can see it. An alarm of the operating system looks at it from outside, and raises
 `StuckError` right where it loops: in a script that ends the scenario, in a node's `receive` it
-becomes a finding like anything else a node raises.
+becomes a finding like anything else a node raises. No alarm reaches code that is not Python: a C
+module that hangs inside this process ends it, with the place of the call, after twice that time.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import signal
+import sys
 import threading
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -29,8 +32,10 @@ class StuckWatch:
     can be caught, it does nothing.
     """
 
-    def __init__(self, after_s: float) -> None:
+    def __init__(self, after_s: float, *, ends_process: bool = False) -> None:
         self._after_s = after_s
+        self._ends_process = ends_process
+        """Whether code that no alarm reaches is to end the process."""
         self._rig: Bench | None = None
         self._seen: tuple[int, int] | None = None
         self._looks = 0
@@ -42,7 +47,15 @@ class StuckWatch:
             self._before = signal.signal(signal.SIGALRM, self._look)
             every_s = self._after_s / _LOOKS
             signal.setitimer(signal.ITIMER_REAL, every_s, every_s)
+            self._arm()
         return self
+
+    def _arm(self) -> None:
+        """Put the end of the process off, for it lives."""
+        if self._ends_process:
+            faulthandler.dump_traceback_later(
+                2.0 * self._after_s, exit=True, file=sys.__stderr__ or sys.stderr
+            )
 
     def __exit__(
         self,
@@ -53,6 +66,8 @@ class StuckWatch:
         if self._active:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             signal.signal(signal.SIGALRM, self._before)
+            if self._ends_process:
+                faulthandler.cancel_dump_traceback_later()
 
     def watch(self, rig: Bench | None) -> None:
         """Watch this rig from now on; `None` to rest."""
@@ -60,6 +75,7 @@ class StuckWatch:
         self._seen = None
 
     def _look(self, number: int, frame: FrameType | None) -> None:
+        self._arm()
         rig = self._rig
         if rig is None:
             return

@@ -63,7 +63,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         DUT,
         metavar="MODULE",
-        help="module under test: a .py, .so or .fmu file; it replaces a node in every rig",
+        help="module under test, in every rig: MODULE.py (::CLASS), .so, .dll or .fmu, reference; "
+        "write it with =, or pytest takes the file for one of tests",
     )
     group.addoption(AS, metavar="NODE", help="the node that it replaces, or several: EMB_FL,EMB_FR")
     group.addoption(
@@ -207,7 +208,7 @@ def replay_words(item: pytest.Item) -> str:
     config = item.config
     words = ["pytest", item.nodeid, SEED, str(config.getoption(SEED))]
     if config.getoption(DUT) is not None:
-        words += [DUT, str(config.getoption(DUT)), AS, str(config.getoption(AS))]
+        words += [f"{DUT}={config.getoption(DUT)}", f"{AS}={config.getoption(AS)}"]
     if config.getoption(ISOLATED):
         words.append(ISOLATED)
     quoted = [f"'{words[1]}'", *(shlex.quote(word) for word in words[2:])]

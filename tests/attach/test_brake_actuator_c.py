@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -321,6 +322,7 @@ def test_a_place_without_a_corner_is_refused_in_words(library: Path) -> None:
 def test_the_template_builds_as_it_is_and_reports_in(compiler: str, tmp_path: Path) -> None:
     shutil.copytree(MODULES / "template", tmp_path / "module")
     command = ["make", "-s", "build", f"CC={compiler}", f"CFLAGS={' '.join(STRICT)}"]
+    command.append(f"PYTHON={sys.executable}")
     if shutil.which("make") is None:
         pytest.skip("no make on this machine")
     done = subprocess.run(command, cwd=tmp_path / "module", capture_output=True, text=True)

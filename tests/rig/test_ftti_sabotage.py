@@ -13,6 +13,8 @@ from simcore.rig.ftti_table import cell_named
 from simcore.watchdog.manager import WatchdogManager
 from simcore.watchdog.statuses import StatusChange
 
+pytestmark = pytest.mark.campaign
+
 _UNDETECTED, _UNSAFE = CellVerdict.UNDETECTED, CellVerdict.UNSAFE
 _CHECKSUM = "command_checksum.CDC_EmbCmd.braking"
 _STATUS = "status_checksum.FL.braking"

@@ -24,6 +24,8 @@ from simcore.resources import scenario_path
 from simcore.rig import Rig, Scenario, ScenarioResult, Verdict, load_scenarios, run_scenario
 from simcore.units import s
 
+pytestmark = pytest.mark.campaign
+
 EMBS = ("EMB_FL", "EMB_FR", "EMB_RL", "EMB_RR")
 
 

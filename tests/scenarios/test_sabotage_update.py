@@ -38,6 +38,8 @@ from simcore.update.verification_roles import RepositoryCheck
 from simcore.update.verification_steps import PartialSteps, Steps
 from simcore.update.verification_verdict import Check, Finding
 
+pytestmark = pytest.mark.campaign
+
 Patch = pytest.MonkeyPatch
 SMALL = 4 * 1024
 

@@ -50,7 +50,7 @@ def test_a_module_of_the_command_line_is_in_its_place_in_every_rig(run: Run) -> 
     assert "simcore: brake.py in the place of EMB_RR" in ran.lines
     missing = "missing: EMB_RR_St1 on CHASSIS_A"  # this one never reports in
     assert ran.code == 1 and missing in ran.out, ran.out
-    replay = "'test_look.py::test_look' --simcore-seed 0 --simcore-dut brake.py --simcore-as EMB_RR"
+    replay = "'test_look.py::test_look' --simcore-seed 0 --simcore-dut=brake.py --simcore-as=EMB_RR"
     assert f"replay: pytest {replay}" in ran.lines
 
 

@@ -9,6 +9,7 @@ them ran what.
 from __future__ import annotations
 
 import copy
+import faulthandler
 import shlex
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int, CaseResult], object]
 """Called with how many cases are done, how many there are, and the one just done."""
 DEFAULT_BUDGET = 200
+_STANDARD_ERROR = 2
+_CASE_LIMIT_S = 300.0
+"""On the clock on the wall; a case takes a second or a few."""
 _LOST_WORKER = (
     "a worker process died: a module that crashes takes its process with it, and the cases that "
     "wait; isolated (--isolated) it crashes alone, and that is a finding"
@@ -150,12 +154,21 @@ class CaseRun:
                 return is_simulated and not vehicle_gap(interface.database)
 
     def _once(self, case: Case) -> CaseResult:
+        inside = self.dut.kind == "c" and not self.dut.isolated
+        if inside:  # nothing else gets out of a loop in C, and this way a process says where it was
+            faulthandler.dump_traceback_later(_CASE_LIMIT_S, exit=True, file=_STANDARD_ERROR)
+        try:
+            return self._run(case)
+        finally:
+            if inside:
+                faulthandler.cancel_dump_traceback_later()
+
+    def _run(self, case: Case) -> CaseResult:
         try:
             bench = self.stand(case.stand)
             trial = Trial(case, self.interface, bench, self.dut, seed=self.seed, budget=self.budget)
         except Exception:
             return self._result(case, CaseVerdict.ERROR, reason=_traceback())
-        known = len(bench.log.findings)
         stuck: list[str] = []
         try:
             case.run(trial)
@@ -169,7 +182,7 @@ class CaseRun:
             return self._result(case, CaseVerdict.ERROR, trial, reason=_traceback())
         findings = [
             f"{each.source}: {each.text}"
-            for each in bench.log.findings[known:]
+            for each in bench.log.findings  # those of the warm-up, too
             if each.source == self.interface.node
         ]
         findings += stuck
