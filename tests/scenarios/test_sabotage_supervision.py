@@ -17,6 +17,8 @@ from simcore.rig.scenario import RestbusPlan
 from simcore.watchdog.error_counter import ErrorCounter
 from simcore.watchdog.manager import WatchdogManager
 
+pytestmark = pytest.mark.campaign
+
 
 def shipped(file: str, name: str) -> Scenario:
     items = load_scenarios(scenario_path(f"{file}.py"))
